@@ -32,7 +32,8 @@ class Collection:
     """A schema with the settings that Milvus keeps beside it.
 
     ``auto_id`` says that the gateway mints the ids: engine collections are always made with
-    ``auto_id=False``, so that a repeated insert is never a duplicate.
+    ``auto_id=False``, so that a repeated insert is never a duplicate. ``engine_ids`` marks a foreign
+    collection whose engine makes the ids.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Collection:
     description: str = ""
     dynamic_fields: bool = True
     auto_id: bool = False
+    engine_ids: bool = False
     shards: int = 1
     consistency: Consistency = Consistency.BOUNDED
     properties: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The Django project: settings, routes, servers and the stack that ``make run`` starts."""

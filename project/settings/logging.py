@@ -1,0 +1,28 @@
+"""Logs go to standard output, one line a record; a record never carries bodies, tokens or filters."""
+
+from vectorstore.config.settings import current
+
+_env = current()
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"()": "vectorstore.monitoring.log_format.PlainFormatter"},
+        "json": {"()": "vectorstore.monitoring.log_format.JsonFormatter"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": _env.log_format,
+        },
+    },
+    "root": {"handlers": ["stdout"], "level": _env.log_level},
+    "loggers": {
+        # Django's own handlers would repeat each record, and mail errors to nobody.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},  # its INFO lines carry whole URLs
+    },
+}

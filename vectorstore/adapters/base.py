@@ -1,0 +1,19 @@
+"""What the parts of ``MilvusAdapter`` share."""
+
+from pathlib import Path
+
+from vectorstore.adapters.rpc import Endpoint, Rpc
+
+
+class Calls:
+    """A part of the adapter: its methods go through ``rpc``.
+
+    The three flags are the engine's habits, set from its capabilities once they are known.
+    """
+
+    endpoint: Endpoint
+    rpc: Rpc
+    locks: Path
+    single_writer: bool = False
+    insert_replaces: bool = False
+    reads_largest_int64: bool = True

@@ -1,0 +1,33 @@
+"""``MilvusAdapter``: everything the services need of one Milvus, by subject in the classes it joins."""
+
+from pathlib import Path
+
+from pymilvus.grpc_gen import milvus_pb2
+
+from vectorstore.adapters.catalogue_calls import CatalogueCalls
+from vectorstore.adapters.collection_calls import CollectionCalls
+from vectorstore.adapters.index_calls import IndexCalls
+from vectorstore.adapters.read_calls import ReadCalls
+from vectorstore.adapters.retry_mechanism import CallKind
+from vectorstore.adapters.rpc import Endpoint, Rpc
+from vectorstore.adapters.write_calls import WriteCalls
+
+
+class MilvusAdapter(CollectionCalls, CatalogueCalls, IndexCalls, WriteCalls, ReadCalls):
+    """Thread-safe. Methods take the database first; all raise ``VectorStoreError`` subclasses.
+
+    ``locks`` is the folder of the write locks that an engine with one writer per collection needs.
+    """
+
+    def __init__(self, endpoint: Endpoint, locks: Path) -> None:
+        self.endpoint = endpoint
+        self.locks = locks
+        self.rpc = Rpc(endpoint)
+
+    def version(self, *, timeout: float | None = None) -> str:
+        """The engine's own version string, such as ``v2.3.5-lite`` or ``milvus_lite-3.2.2``."""
+        answer = self.rpc.call("GetVersion", milvus_pb2.GetVersionRequest(), CallKind.DESCRIBE, timeout=timeout)
+        return str(answer.version)
+
+    def close(self) -> None:
+        self.rpc.close()

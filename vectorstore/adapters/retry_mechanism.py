@@ -1,0 +1,94 @@
+"""The one owner of deadlines and retries towards Milvus.
+
+A call is repeated only if repeating it is harmless; pauses grow from 50 ms with full jitter and stay within
+the deadline; repeats add at most a tenth to the calls (the budget), so that an outage is not amplified.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+import grpc
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity.stop import stop_base
+
+from vectorstore.adapters.errors import RetryableStatus, is_transient, translate_rpc
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """``deadline`` in seconds for all attempts together."""
+
+    deadline: float
+    attempts: int
+    is_write: bool
+
+
+class CallKind(Enum):
+    """What a call does decides how long it may take and whether it may be repeated."""
+
+    READ = CallPolicy(10, 3, is_write=False)
+    DESCRIBE = CallPolicy(3, 3, is_write=False)
+    WRITE = CallPolicy(30, 2, is_write=True)  # upsert, delete by id, insert with known ids
+    WRITE_ONCE = CallPolicy(30, 1, is_write=True)  # insert with engine-made ids, delete by filter, rename
+    DDL = CallPolicy(60, 1, is_write=True)
+
+
+class RetryBudget:
+    """Every call earns a tenth of a repeat; at most ten are saved up."""
+
+    def __init__(self, share: float = 0.1, most: float = 10) -> None:
+        self._share, self._most, self._saved = share, most, most
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        with self._lock:
+            self._saved = min(self._most, self._saved + self._share)
+
+    def spend(self) -> bool:
+        """Whether one more repeat is allowed now."""
+        with self._lock:
+            if self._saved < 1:
+                return False
+            self._saved -= 1
+            return True
+
+
+class _OutOfBudget(stop_base):
+    def __init__(self, budget: RetryBudget, ends: float) -> None:
+        self._budget, self._ends = budget, ends
+
+    def __call__(self, state: object) -> bool:
+        return time.monotonic() >= self._ends or not self._budget.spend()
+
+
+def run(call: Callable[[float], T], kind: CallKind, name: str, budget: RetryBudget, timeout: float | None = None) -> T:
+    """Do ``call(seconds_left)`` under the policy of ``kind``; ``timeout`` replaces its deadline.
+
+    Raises:
+        VectorStoreError: the translated failure of the last attempt.
+    """
+    policy = kind.value
+    ends = time.monotonic() + (timeout if timeout is not None else policy.deadline)
+    budget.earn()
+
+    def attempt() -> T:
+        return call(max(0.001, ends - time.monotonic()))
+
+    loop = Retrying(
+        retry=retry_if_exception(is_transient),
+        stop=stop_after_attempt(policy.attempts) | _OutOfBudget(budget, ends),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        reraise=True,
+    )
+    try:
+        return loop(attempt)
+    except RetryableStatus as error:
+        raise error.error from None
+    except grpc.RpcError as error:
+        raise translate_rpc(error, name, is_write=policy.is_write) from None

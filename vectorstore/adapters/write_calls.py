@@ -1,0 +1,82 @@
+"""Writes of rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymilvus.grpc_gen import milvus_pb2
+
+from vectorstore.adapters.base import Calls
+from vectorstore.adapters.columnar_codec import encode_batch
+from vectorstore.adapters.retry_mechanism import CallKind
+from vectorstore.adapters.write_lock import write_lock
+from vectorstore.domain.batch import Batch
+from vectorstore.domain.collection import Collection
+from vectorstore.domain.errors import EngineUnavailable, OutcomeUnknown
+from vectorstore.domain.models import RowId
+
+
+class WriteCalls(Calls):
+    def insert(
+        self, database: str, collection: Collection, batch: Batch, partition: str = ""
+    ) -> tuple[list[RowId], int]:
+        """Write new rows; returns their ids and the engine's timestamp of the write (0 where it has none).
+
+        The ids are known beforehand, so a write without an answer is repeated as one that replaces. Where the
+        engine makes the ids (a foreign collection) it is not repeated.
+        """
+        request = milvus_pb2.InsertRequest(
+            db_name=database,
+            collection_name=collection.name,
+            partition_name=partition,
+            fields_data=encode_batch(batch, collection),
+            num_rows=batch.size,
+        )
+        with self._exclusive(database, collection.name):
+            try:
+                answer = self.rpc.call("Insert", request, CallKind.WRITE_ONCE)
+            except (OutcomeUnknown, EngineUnavailable):
+                if collection.engine_ids:
+                    raise
+                return batch.ids, self._replace(request)
+        if collection.engine_ids:
+            return list(answer.IDs.int_id.data) or list(answer.IDs.str_id.data), answer.timestamp
+        return batch.ids, answer.timestamp
+
+    def upsert(self, database: str, collection: Collection, batch: Batch, partition: str = "") -> int:
+        """Write rows, replacing those with the same id as a whole; returns the engine's timestamp."""
+        request = milvus_pb2.InsertRequest(
+            db_name=database,
+            collection_name=collection.name,
+            partition_name=partition,
+            fields_data=encode_batch(batch, collection),
+            num_rows=batch.size,
+        )
+        with self._exclusive(database, collection.name):
+            return self._replace(request)
+
+    def _replace(self, request: milvus_pb2.InsertRequest) -> int:
+        if self.insert_replaces:  # there an upsert would keep old dynamic fields
+            return int(self.rpc.call("Insert", request, CallKind.WRITE).timestamp)
+        upsert = milvus_pb2.UpsertRequest(
+            db_name=request.db_name,
+            collection_name=request.collection_name,
+            partition_name=request.partition_name,
+            fields_data=request.fields_data,
+            num_rows=request.num_rows,
+        )
+        return int(self.rpc.call("Upsert", upsert, CallKind.WRITE).timestamp)
+
+    def delete(self, database: str, collection: Collection, expression: str, *, by_id: bool) -> int:
+        """Delete the rows that match; repeated on failure only ``by_id``. Returns the engine's timestamp."""
+        request = milvus_pb2.DeleteRequest(db_name=database, collection_name=collection.name, expr=expression)
+        with self._exclusive(database, collection.name):
+            kind = CallKind.WRITE if by_id else CallKind.WRITE_ONCE
+            return int(self.rpc.call("Delete", request, kind).timestamp)
+
+    @contextmanager
+    def _exclusive(self, database: str, name: str) -> Iterator[None]:
+        if not self.single_writer:
+            yield
+            return
+        with write_lock(self.locks, f"{self.endpoint.host}:{self.endpoint.port}/{database}/{name}"):
+            yield

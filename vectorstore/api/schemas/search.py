@@ -1,0 +1,50 @@
+"""A search's answer as JSON."""
+
+import math
+from typing import Any, NotRequired, TypedDict
+
+from vectorstore.domain.models import SearchHit
+from vectorstore.service.representations import SearchAnswer
+
+_LARGEST = 3.4028234663852886e38
+"""The largest float32. JSON has no infinity, and Milvus's scores can overflow to it."""
+
+
+class Hit(TypedDict):
+    """``score`` is the metric's own value: larger is nearer for IP and COSINE, smaller for the others."""
+
+    id: str
+    score: float
+    fields: dict[str, Any]
+
+
+class SearchBody(TypedDict):
+    """``results`` is a list per query where ``vectors`` was given, else one list."""
+
+    results: list[Hit | list[Hit]]
+    cache: str
+    took_ms: float
+    profile: NotRequired[dict[str, Any]]
+
+
+def search_body(answer: SearchAnswer) -> SearchBody:
+    body: SearchBody = {
+        "results": [
+            _hit(item) if isinstance(item, SearchHit) else [_hit(hit) for hit in item] for item in answer.results
+        ],
+        "cache": answer.cache,
+        "took_ms": round(answer.took_ms, 3),
+    }
+    if answer.profile is not None:
+        body["profile"] = answer.profile
+    return body
+
+
+def _hit(hit: SearchHit) -> Hit:
+    return {"id": str(hit.id), "score": _finite(hit.score), "fields": hit.fields}
+
+
+def _finite(score: float) -> float:
+    if math.isfinite(score):
+        return score
+    return 0.0 if math.isnan(score) else math.copysign(_LARGEST, score)

@@ -1,0 +1,71 @@
+"""Addresses under ``/api/``. The middleware adds a trailing slash that the caller left out."""
+
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+from django.urls.converters import StringConverter
+
+from vectorstore.api.openapi import NAME_PATTERN
+from vectorstore.api.views import (
+    aliases,
+    auth,
+    collections,
+    databases,
+    docs,
+    indexes,
+    partitions,
+    search,
+    vectors,
+)
+
+
+class NameConverter(StringConverter):
+    """A name by Milvus's rule; nothing else can exist, so anything else is 404."""
+
+    regex = NAME_PATTERN
+
+
+register_converter(NameConverter, "name")
+
+_collection: list[URLPattern | URLResolver] = [
+    path("search/", search.SearchView.as_view()),
+    path("search/range/", search.RangeSearchView.as_view()),
+    path("search/hybrid/", search.HybridSearchView.as_view()),
+    path("search/text/", search.TextSearchView.as_view()),
+    path("search/explain/", search.ExplainView.as_view()),
+    path("vectors/", vectors.VectorsView.as_view()),
+    path("vectors/get/", vectors.GetRowsView.as_view()),
+    path("vectors/query/", vectors.QueryRowsView.as_view()),
+    path("vectors/count/", vectors.CountRowsView.as_view()),
+    path("vectors/delete/", vectors.DeleteRowsView.as_view()),
+    path("", collections.CollectionView.as_view()),
+    path("load/", collections.LoadView.as_view()),
+    path("release/", collections.ReleaseView.as_view()),
+    path("flush/", collections.FlushView.as_view()),
+    path("compact/", collections.CompactView.as_view()),
+    path("rename/", collections.RenameView.as_view()),
+    path("truncate/", collections.TruncateView.as_view()),
+    path("stats/", collections.StatsView.as_view()),
+    path("partitions/", partitions.PartitionsView.as_view()),
+    path("partitions/<name:partition>/", partitions.PartitionView.as_view()),
+    path("indexes/", indexes.IndexesView.as_view()),
+    path("indexes/<name:field>/", indexes.IndexView.as_view()),
+]
+
+_v1: list[URLPattern | URLResolver] = [
+    path("collections/<name:name>/", include(_collection)),
+    path("collections/", collections.CollectionsView.as_view()),
+    path("aliases/", aliases.AliasesView.as_view()),
+    path("aliases/<name:alias>/", aliases.AliasView.as_view()),
+    path("databases/", databases.DatabasesView.as_view()),
+    path("databases/<name:name>/", databases.DatabaseView.as_view()),
+    path("auth/token/", auth.TokenView.as_view()),
+    path("auth/token/refresh/", auth.RefreshView.as_view()),
+    path("auth/token/revoke/", auth.RevokeView.as_view()),
+    path("auth/me/", auth.MeView.as_view()),
+    path("auth/can-i/", auth.CanIView.as_view()),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", include(_v1)),
+    path("schema/", docs.schema, name="schema"),
+    path("docs/", docs.SwaggerView.as_view(), name="docs"),
+]

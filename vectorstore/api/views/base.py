@@ -1,0 +1,97 @@
+"""The skeleton of every view: authenticate, decode, call the handler, encode.
+
+Django REST framework's dispatch negotiates content, builds parsers and renders lazily for every request.
+Answers here are always JSON, so this one skips all that: a search then costs little beside Milvus.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from vectorstore.access.actor import Actor
+from vectorstore.api.authentication import SessionAuthentication, TokenAuthentication
+from vectorstore.api.decode import decode, read_body
+from vectorstore.api.openapi import Schema
+from vectorstore.api.operation import declared
+from vectorstore.api.pagination import Key, Pages, refined
+from vectorstore.api.problems import method_not_allowed, problem_response, translate
+from vectorstore.api.renderers import encode
+from vectorstore.config.settings import current
+from vectorstore.domain.errors import NotAuthenticated
+from vectorstore.service.context import Scope
+
+
+class View(APIView):
+    """A view without Milvus. Handlers are declared with ``@operation`` and return what is to be encoded."""
+
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    schema = Schema()
+    tag = ""
+    public = False
+    """True for the views that hand out tokens: they authenticate nobody."""
+    engine = False
+    """True where the view touches Milvus, and so takes ``?cluster=&database=``."""
+
+    request: Request
+
+    def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:  # type: ignore[override]
+        try:
+            return self._answer(request, path)
+        except Exception as error:
+            failure = translate(error)
+            if failure is None:
+                raise  # Django logs it with its trace; the middleware answers a bare internal_error
+            return problem_response(request, failure)
+
+    def _answer(self, request: HttpRequest, path: dict[str, str]) -> HttpResponse:
+        method = (request.method or "").lower()
+        handler = getattr(self, "get" if method == "head" else method, None)
+        if handler is None or not hasattr(handler, "operation"):
+            raise method_not_allowed(request, ", ".join(self.allowed_methods))
+        self.request = Request(request, authenticators=() if self.public else self.get_authenticators())
+        if not self.public and not self.request.user.is_authenticated:
+            raise NotAuthenticated("Send Authorization: Bearer <access token>.")
+        operation = declared(handler)
+        if operation.body is not None:
+            result = handler(decode(read_body(request, current().max_body_bytes), operation.body), **path)
+        else:
+            result = handler(**path)
+        if operation.status == 204:
+            return HttpResponse(status=204)
+        return HttpResponse(encode(result), status=operation.status, content_type="application/json")
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        names = [name.upper() for name in self.http_method_names if hasattr(getattr(self, name, None), "operation")]
+        return sorted({*names, "HEAD"} if "GET" in names else names)
+
+    @cached_property
+    def actor(self) -> Actor:
+        return Actor.of(self.request.user)
+
+    def page(self, items: Sequence[Any], render: Any, *, search: Key, ordering: dict[str, Key]) -> dict[str, Any]:
+        """The page of ``items`` that the query string asks for."""
+        return Pages().envelope(refined(items, self.request, search, ordering), self.request, render)
+
+
+class EngineView(View):
+    """A view of what is in Milvus."""
+
+    engine = True
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Who asks, and where: ``?cluster=&database=``."""
+        if not self.request.META.get("QUERY_STRING"):
+            return Scope(actor=self.actor)
+        asked = self.request.query_params
+        return Scope(
+            actor=self.actor,
+            cluster=asked.get("cluster") or "default",
+            database=asked.get("database") or "default",
+        )

@@ -1,0 +1,105 @@
+"""``collections/``."""
+
+from typing import Any
+
+from vectorstore.api.operation import operation
+from vectorstore.api.pagination import Key
+from vectorstore.api.schemas.collections import (
+    CollectionBody,
+    RenameRequest,
+    StatsBody,
+    collection_body,
+    stats_body,
+)
+from vectorstore.api.views.base import EngineView
+from vectorstore.domain.errors import NotFound
+from vectorstore.domain.requests import CollectionChanges, CollectionSpec
+from vectorstore.service import CollectionService
+
+ORDERING: dict[str, Key] = {"name": str}
+"""By name alone: any other order would ask Milvus about every collection to show one page."""
+
+
+class _CollectionView(EngineView):
+    tag = "Collections"
+
+    @property
+    def service(self) -> CollectionService:
+        return CollectionService(self.scope)
+
+    def listed(self, name: str) -> CollectionBody | None:
+        """An item of the list; None where the collection was dropped since its name was read."""
+        try:
+            return collection_body(self.service.describe(name))
+        except NotFound:
+            return None
+
+
+class CollectionsView(_CollectionView):
+    @operation("List collections", answer=CollectionBody, order=ORDERING)
+    def get(self) -> dict[str, Any]:
+        """Collections made elsewhere in the same Milvus are listed too."""
+        return self.page(self.service.names(), self.listed, search=str, ordering=ORDERING)
+
+    @operation("Create a collection", body=CollectionSpec, answer=CollectionBody, status=201)
+    def post(self, body: CollectionSpec) -> CollectionBody:
+        """The short form gives ``dimension`` and ``metric``, the full form ``fields`` and ``index``."""
+        return collection_body(self.service.create(body))
+
+
+class CollectionView(_CollectionView):
+    @operation("Describe a collection", answer=CollectionBody)
+    def get(self, name: str) -> CollectionBody:
+        return collection_body(self.service.describe(name))
+
+    @operation("Change a collection", body=CollectionChanges, answer=CollectionBody)
+    def patch(self, body: CollectionChanges, name: str) -> CollectionBody:
+        """What is left out or null stays as it is."""
+        return collection_body(self.service.update(name, body))
+
+    @operation("Drop a collection", status=204)
+    def delete(self, name: str) -> None:
+        self.service.drop(name)
+
+
+class LoadView(_CollectionView):
+    @operation("Load a collection", answer=CollectionBody)
+    def post(self, name: str) -> CollectionBody:
+        return collection_body(self.service.load(name))
+
+
+class ReleaseView(_CollectionView):
+    @operation("Release a collection", answer=CollectionBody)
+    def post(self, name: str) -> CollectionBody:
+        return collection_body(self.service.release(name))
+
+
+class FlushView(_CollectionView):
+    @operation("Flush a collection", answer=CollectionBody)
+    def post(self, name: str) -> CollectionBody:
+        return collection_body(self.service.flush(name))
+
+
+class CompactView(_CollectionView):
+    @operation("Compact a collection", answer=CollectionBody)
+    def post(self, name: str) -> CollectionBody:
+        return collection_body(self.service.compact(name))
+
+
+class TruncateView(_CollectionView):
+    @operation("Truncate a collection", answer=CollectionBody)
+    def post(self, name: str) -> CollectionBody:
+        """Every row goes; the schema stays."""
+        return collection_body(self.service.truncate(name))
+
+
+class RenameView(_CollectionView):
+    @operation("Rename a collection", body=RenameRequest, answer=CollectionBody)
+    def post(self, body: RenameRequest, name: str) -> CollectionBody:
+        return collection_body(self.service.rename(name, body.new_name))
+
+
+class StatsView(_CollectionView):
+    @operation("Collection statistics", answer=StatsBody)
+    def get(self, name: str) -> StatsBody:
+        return stats_body(self.service.stats(name))

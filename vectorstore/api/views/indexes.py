@@ -1,0 +1,41 @@
+"""``collections/{name}/indexes/``."""
+
+from typing import Any
+
+from vectorstore.api.operation import operation
+from vectorstore.api.pagination import Key
+from vectorstore.api.schemas.indexes import IndexBody, index_body
+from vectorstore.api.views.base import EngineView
+from vectorstore.domain.requests import IndexRequest
+from vectorstore.service import IndexService
+
+ORDERING: dict[str, Key] = {"field": lambda state: state.spec.field, "type": lambda state: state.spec.kind}
+
+
+class _IndexView(EngineView):
+    tag = "Indexes"
+
+    @property
+    def service(self) -> IndexService:
+        return IndexService(scope=self.scope)
+
+
+class IndexesView(_IndexView):
+    @operation("List indexes", answer=IndexBody, order=ORDERING)
+    def get(self, name: str) -> dict[str, Any]:
+        return self.page(self.service.list(name), index_body, search=lambda state: state.spec.field, ordering=ORDERING)
+
+    @operation("Create an index", body=IndexRequest, answer=IndexBody, status=201)
+    def post(self, body: IndexRequest, name: str) -> IndexBody:
+        """Type ``AUTO`` chooses kind and parameters; refusing a kind names those that the engine has."""
+        return index_body(self.service.create(name, body))
+
+
+class IndexView(_IndexView):
+    @operation("Describe an index", answer=IndexBody)
+    def get(self, name: str, field: str) -> IndexBody:
+        return index_body(self.service.get(name, field))
+
+    @operation("Drop an index", status=204)
+    def delete(self, name: str, field: str) -> None:
+        self.service.drop(name, field)

@@ -1,0 +1,1 @@
+"""Typed settings, and the rules of collections and indexes."""

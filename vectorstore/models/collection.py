@@ -1,0 +1,49 @@
+"""A collection on record."""
+
+from django.conf import settings
+from django.db import models
+
+
+class CollectionRecord(models.Model):
+    """What the product knows of a collection and Milvus does not keep.
+
+    ``engine_id`` is Milvus's own number (0 on engines without one); ``generation`` moves with every change
+    of the schema; ``auto_id`` says that the gateway mints ids; ``defaults`` maps fields to the values that
+    rows without them get; ``embedding`` is an ``EmbeddingSpec`` as plain data.
+    """
+
+    cluster = models.CharField(max_length=64, default="default")
+    database = models.CharField(max_length=255, default="default")
+    name = models.CharField(max_length=255)
+    engine_id = models.BigIntegerField(default=0)
+    description = models.TextField(blank=True)
+    schema = models.JSONField(default=dict, blank=True)
+    defaults = models.JSONField(default=dict, blank=True)
+    auto_id = models.BooleanField(default=False)
+    expected_rows = models.BigIntegerField(null=True, blank=True)
+    replicas = models.PositiveSmallIntegerField(default=1)
+    protected = models.BooleanField(default=False, help_text="A protected collection cannot be dropped.")
+    embedding = models.JSONField(null=True, blank=True)
+    generation = models.PositiveBigIntegerField(default=1)
+    adopted = models.BooleanField(default=False, help_text="Found in Milvus, not made through this gateway.")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="collections"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "collection"
+        ordering = ("cluster", "database", "name")
+        constraints = (
+            models.UniqueConstraint(fields=("cluster", "database", "name"), name="one_record_per_collection"),
+        )
+        permissions = (
+            ("read_rows", "Can search, query and count rows"),
+            ("write_rows", "Can insert, upsert and delete rows"),
+            ("load_collection", "Can load and release collections"),
+            ("manage_databases", "Can create and drop databases"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

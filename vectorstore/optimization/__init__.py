@@ -1,0 +1,1 @@
+"""What makes the gateway fast without changing an answer."""

@@ -1,0 +1,165 @@
+"""What is known of a collection: Milvus's schema with what the product has on record, remembered while valid."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from vectorstore.adapters.collection_calls import EngineCollection
+from vectorstore.domain.collection import Collection, Field
+from vectorstore.domain.errors import InvalidRequest, NotFound
+from vectorstore.domain.models import Consistency, IndexSpec
+from vectorstore.domain.requests import EmbeddingSpec
+from vectorstore.models import CollectionRecord
+from vectorstore.optimization.shared_state import State, shared_state
+from vectorstore.service.context import Scope
+from vectorstore.service.engines import Engine, engine_of
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCollection:
+    """A collection as services use it. ``schema`` carries the defaults and ``auto_id`` on record."""
+
+    engine: Engine
+    database: str
+    schema: Collection
+    indexes: dict[str, IndexSpec]
+    record_id: int
+    embedding: EmbeddingSpec | None
+    aliases: tuple[str, ...]
+
+    def vector_field(self, name: str | None, pointer: str = "/field") -> Field:
+        """The vector field of that name, or the only one.
+
+        Raises:
+            InvalidRequest: no such vector field, or several and none named.
+        """
+        fields = self.schema.vector_fields
+        if name is None:
+            if len(fields) == 1:
+                return fields[0]
+            names = ", ".join(field.name for field in fields)
+            raise InvalidRequest.at(pointer, f"the collection has several vector fields; name one of {names}")
+        field = self.schema.field(name)
+        if field is None or not field.type.is_vector:
+            names = ", ".join(field.name for field in fields)
+            raise InvalidRequest.at(pointer, f"{name[:255]!r} is no vector field of the collection; it has {names}")
+        return field
+
+
+PENDING = -1
+"""The engine id of a record whose collection Milvus is still making."""
+
+_remembered: dict[tuple[str, str, str], tuple[int, KnownCollection]] = {}
+_MOST_REMEMBERED = 5_000
+
+
+def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
+    """The collection (an alias is followed) and what a read of it has to respect.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    engine = engine_of(scope.cluster)
+    key = (scope.cluster, scope.database, name)
+    state = shared_state().read(scope.address(name))
+    found = _remembered.get(key)
+    if found is not None and state.catalogue is not None and found[0] == state.catalogue:
+        known = found[1]
+    else:
+        known = _load(scope, engine, name)
+        if state.catalogue is not None:
+            if len(_remembered) >= _MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[key] = (state.catalogue, known)
+    if known.schema.name != name:
+        state = shared_state().read(scope.address(known.schema.name))
+    return known, state
+
+
+def consistency_for(asked: Consistency | None, known: KnownCollection, state: State) -> Consistency:
+    """The level to read with: as asked, else the collection's own; strong where Redis cannot say what was written."""
+    level = asked or known.schema.consistency
+    if state.catalogue is None and known.engine.capabilities.timestamps and level is not Consistency.EVENTUALLY:
+        return Consistency.STRONG
+    return level
+
+
+def forget(scope: Scope) -> None:
+    """A schema of the database has changed: no process may use what it remembers."""
+    shared_state().catalogue_changed(scope.cluster, scope.database)
+    for key in [key for key in _remembered if key[:2] == (scope.cluster, scope.database)]:
+        _remembered.pop(key, None)
+
+
+def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
+    try:
+        found = engine.adapter.describe_collection(scope.database, name)
+    except NotFound:
+        raise NotFound(f"There is no collection {name[:255]!r}.") from None
+    record = adopt(scope, found)
+    return KnownCollection(
+        engine=engine,
+        database=scope.database,
+        schema=with_record(found.schema, record),
+        indexes={
+            state.spec.field: state.spec for state in engine.adapter.list_indexes(scope.database, found.schema.name)
+        },
+        record_id=record.pk,
+        embedding=embedding_of(record),
+        aliases=tuple(engine.adapter.aliases_of(scope.database, found.schema.name)),
+    )
+
+
+def with_record(schema: Collection, record: CollectionRecord) -> Collection:
+    """The engine's schema with what only the record knows."""
+    fields = tuple(
+        dataclasses.replace(field, default=record.defaults[field.name]) if field.name in record.defaults else field
+        for field in schema.fields
+    )
+    description = record.description or schema.description
+    return dataclasses.replace(schema, fields=fields, auto_id=record.auto_id, description=description)
+
+
+def embedding_of(record: CollectionRecord) -> EmbeddingSpec | None:
+    return EmbeddingSpec(**record.embedding) if record.embedding else None
+
+
+def schema_as_json(schema: Collection) -> dict[str, Any]:
+    """The schema as recorded: plain data, for display and for finding drift."""
+    data = dataclasses.asdict(schema)
+    data["fields"] = [
+        {key: value for key, value in dataclasses.asdict(field).items() if value not in (None, False, "")}
+        for field in schema.fields
+    ]
+    return data
+
+
+def adopt(scope: Scope, found: EngineCollection) -> CollectionRecord:
+    """The record of a collection; one that was made elsewhere gets its record here.
+
+    A collection that was dropped and made again behind the gateway's back has another engine id: its record
+    starts afresh, because the old settings belong to the old collection.
+    """
+    where = {"cluster": scope.cluster, "database": scope.database, "name": found.schema.name}
+    record = CollectionRecord.objects.filter(**where).first()
+    if record is not None and record.engine_id == found.engine_id:
+        return record
+    if record is not None and record.engine_id == PENDING:  # its maker is at work, or crashed after Milvus made it
+        return record
+    schema = schema_as_json(found.schema)
+    if record is not None:
+        record.delete()
+    try:
+        with transaction.atomic():
+            return CollectionRecord.objects.create(
+                **where,
+                engine_id=found.engine_id,
+                description=found.schema.description,
+                schema=schema,
+                defaults={f.name: f.default for f in found.schema.fields if f.default is not None},
+                adopted=True,
+            )
+    except IntegrityError:  # another process was first
+        return CollectionRecord.objects.get(**where)

@@ -1,0 +1,248 @@
+"""Collections: made, described, changed, dropped."""
+
+from vectorstore.adapters.capability_probe import PROBE_PREFIX
+from vectorstore.adapters.read_calls import RowQuery
+from vectorstore.config.settings import current
+from vectorstore.domain.collection import Collection
+from vectorstore.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    NotLoaded,
+    Protected,
+    UnsupportedByEngine,
+    VectorStoreError,
+)
+from vectorstore.domain.filters import everything, serialise
+from vectorstore.domain.models import Consistency, IndexSpec, LoadState
+from vectorstore.domain.requests import CollectionChanges, CollectionSpec
+from vectorstore.models import CollectionRecord
+from vectorstore.optimization.shared_state import shared_state
+from vectorstore.service import records
+from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
+from vectorstore.service.collection_spec import read_spec, require_name
+from vectorstore.service.context import Service
+from vectorstore.service.embedding_rules import check_embedding
+from vectorstore.service.engines import engine_of
+from vectorstore.service.representations import CollectionStats, CollectionView
+
+
+class CollectionService(Service):
+    def names(self, search: str = "") -> list[str]:
+        """Names of all collections, sorted; with ``search``, those that contain it."""
+        with self.scope.operation("collection.view"):
+            found = engine_of(self.scope.cluster).adapter.list_collections(self.scope.database)
+            return [name for name in found if search.lower() in name.lower() and not name.startswith(PROBE_PREFIX)]
+
+    def list(self) -> list[CollectionView]:
+        """All collections with their live state; those made elsewhere are adopted."""
+        found = []
+        for name in self.names():
+            try:
+                found.append(self.describe(name))
+            except NotFound:  # dropped meanwhile
+                continue
+        return found
+
+    def create(self, spec: CollectionSpec) -> CollectionView:
+        """Create, index and load a collection; what fails half-way is taken back.
+
+        Raises:
+            InvalidRequest, UnsupportedByEngine: the specification; Milvus was not called.
+            AlreadyExists: the name is a collection's or an alias's.
+        """
+        with self.scope.operation("collection.create", spec.name):
+            engine = engine_of(self.scope.cluster)
+            collection, indexes = read_spec(spec, engine.capabilities)
+            if spec.embedding is not None:
+                check_embedding(spec.embedding, collection)
+            if engine.adapter.has_collection(self.scope.database, collection.name):
+                raise AlreadyExists(f"The name {collection.name!r} is taken by a collection or an alias.")
+            replicas = spec.replicas or (current().milvus_replica_factor if engine.capabilities.replicas else 1)
+            record = records.begin(self.scope, spec, collection, replicas)
+            try:
+                self._build(collection, indexes, replicas)
+            except VectorStoreError:
+                self._take_back(collection)
+                record.delete()
+                raise
+            made = engine.adapter.describe_collection(self.scope.database, collection.name)
+            records.finish(record, made, indexes, spec)
+            forget(self.scope)
+            return self._view(collection.name)
+
+    def _build(self, collection: Collection, indexes: list[IndexSpec], replicas: int) -> None:
+        adapter = engine_of(self.scope.cluster).adapter
+        adapter.create_collection(self.scope.database, collection)
+        for index in indexes:
+            adapter.create_index(self.scope.database, collection.name, index)
+        adapter.load_collection(self.scope.database, collection.name, replicas)
+
+    def _take_back(self, collection: Collection) -> None:
+        try:
+            engine_of(self.scope.cluster).adapter.drop_collection(self.scope.database, collection.name)
+        except VectorStoreError:  # not made at all, or Milvus is gone: then it is adopted when it is back
+            return
+
+    def describe(self, name: str) -> CollectionView:
+        """One collection (or what an alias points to) with its live state."""
+        with self.scope.operation("collection.view", name):
+            return self._view(name)
+
+    def _view(self, name: str) -> CollectionView:
+        known, _ = look_up(self.scope, name)
+        adapter, schema = known.engine.adapter, known.schema
+        record = CollectionRecord.objects.select_related("owner").filter(pk=known.record_id).first()
+        if record is None:
+            raise NotFound(f"There is no collection {name[:255]!r}.")
+        load_state, progress = adapter.load_state(self.scope.database, schema.name)
+        return CollectionView(
+            collection=schema,
+            indexes=adapter.list_indexes(self.scope.database, schema.name),
+            load_state=load_state,
+            load_progress=progress,
+            replicas=record.replicas,
+            row_count=self._rows(known) if load_state is LoadState.LOADED else None,
+            protected=record.protected,
+            owner=record.owner.get_username() if record.owner else None,
+            created_at=record.created_at,
+            generation=record.generation,
+            aliases=sorted(known.aliases),
+            partitions=adapter.list_partitions(self.scope.database, schema.name),
+            embedding=known.embedding,
+        )
+
+    def _rows(self, known: KnownCollection) -> int | None:
+        address = self.scope.address(known.schema.name)
+        state = shared_state().read(address)
+        query = RowQuery(
+            expression="",
+            output_fields=[],
+            consistency=consistency_for(Consistency.BOUNDED, known, state),
+            after=state.written,
+        )
+        try:
+            return known.engine.adapter.count(self.scope.database, known.schema, query)
+        except NotLoaded:
+            return None
+
+    def update(self, name: str, changes: CollectionChanges) -> CollectionView:
+        """Change description, properties, replicas, protection or embedding; None leaves a thing as it is."""
+        with self.scope.operation("collection.alter", name):
+            known, _ = look_up(self.scope, name)
+            adapter, canonical = known.engine.adapter, known.schema.name
+            if changes.replicas is not None:
+                self._check_replicas(known, changes.replicas)
+            if changes.embedding is not None:
+                check_embedding(changes.embedding, known.schema)
+            if changes.properties:
+                keep = {key: value for key, value in changes.properties.items() if value is not None}
+                gone = tuple(key for key, value in changes.properties.items() if value is None)
+                adapter.alter_collection(self.scope.database, canonical, keep, gone)
+            if changes.replicas is not None:
+                loaded = adapter.load_state(self.scope.database, canonical)[0] is LoadState.LOADED
+                if loaded and known.engine.capabilities.replicas:
+                    adapter.release_collection(self.scope.database, canonical)
+                    adapter.load_collection(self.scope.database, canonical, changes.replicas)
+            records.change(known.record_id, changes)
+            forget(self.scope)
+            return self._view(canonical)
+
+    def _check_replicas(self, known: KnownCollection, replicas: int) -> None:
+        if not 1 <= replicas <= 16:
+            raise InvalidRequest.at("/replicas", "replicas is a whole number from 1 to 16")
+        if replicas > 1 and not known.engine.capabilities.replicas:
+            raise UnsupportedByEngine("the connected engine keeps one replica only")
+
+    def drop(self, name: str) -> None:
+        """Drop a collection with all its rows.
+
+        Raises:
+            Protected: its protection has to be taken off first.
+            Conflict: aliases point to it.
+        """
+        with self.scope.operation("collection.drop", name):
+            known = self._unprotected(name)
+            if known.aliases:
+                raise Conflict(f"Aliases point to {known.schema.name}: {', '.join(known.aliases)}; remove them first.")
+            known.engine.adapter.drop_collection(self.scope.database, known.schema.name)
+            CollectionRecord.objects.filter(pk=known.record_id).delete()
+            forget(self.scope)
+
+    def _unprotected(self, name: str) -> KnownCollection:
+        known, _ = look_up(self.scope, name)
+        if CollectionRecord.objects.filter(pk=known.record_id, protected=True).exists():
+            raise Protected(f"The collection {known.schema.name} is protected; take its protection off first.")
+        return known
+
+    def load(self, name: str) -> CollectionView:
+        """Load into memory with the replicas on record and wait until it is searchable."""
+        with self.scope.operation("collection.load", name):
+            known, _ = look_up(self.scope, name)
+            if not known.indexes:
+                raise Conflict(f"The collection {known.schema.name} has no index; create one before loading it.")
+            replicas = CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
+            known.engine.adapter.load_collection(self.scope.database, known.schema.name, replicas)
+            return self._view(name)
+
+    def release(self, name: str) -> CollectionView:
+        """Release from memory; searches answer 409 until it is loaded again."""
+        with self.scope.operation("collection.load", name):
+            known, _ = look_up(self.scope, name)
+            known.engine.adapter.release_collection(self.scope.database, known.schema.name)
+            return self._view(name)
+
+    def flush(self, name: str) -> CollectionView:
+        """Seal growing segments and write them to storage."""
+        with self.scope.operation("collection.alter", name):
+            known, _ = look_up(self.scope, name)
+            known.engine.adapter.flush(self.scope.database, known.schema.name)
+            return self._view(name)
+
+    def compact(self, name: str) -> CollectionView:
+        """Start a compaction; it goes on in Milvus."""
+        with self.scope.operation("collection.alter", name):
+            known, _ = look_up(self.scope, name)
+            known.engine.adapter.compact(self.scope.database, known.schema.name)
+            return self._view(name)
+
+    def rename(self, name: str, new_name: str) -> CollectionView:
+        """Give a collection another name; its aliases stay."""
+        require_name(new_name, "/new_name")
+        with self.scope.operation("collection.alter", name):
+            known, _ = look_up(self.scope, name)
+            adapter = known.engine.adapter
+            if adapter.has_collection(self.scope.database, new_name):
+                raise AlreadyExists(f"The name {new_name!r} is taken by a collection or an alias.")
+            adapter.rename_collection(self.scope.database, known.schema.name, new_name)
+            records.rename(known.record_id, new_name)
+            forget(self.scope)
+            return self._view(new_name)
+
+    def truncate(self, name: str) -> CollectionView:
+        """Delete every row and keep the schema, the indexes and the aliases."""
+        with self.scope.operation("collection.drop", name):
+            known = self._unprotected(name)
+            adapter, schema = known.engine.adapter, known.schema
+            if known.engine.capabilities.truncate:
+                adapter.truncate_collection(self.scope.database, schema.name)
+            else:
+                written = adapter.delete(self.scope.database, schema, serialise(everything(schema.primary)), by_id=True)
+                shared_state().wrote(self.scope.address(schema.name), written)
+            return self._view(name)
+
+    def stats(self, name: str) -> CollectionStats:
+        """Row count (``count(*)``, so deleted rows are gone from it), memory and segments."""
+        with self.scope.operation("collection.view", name):
+            known, _ = look_up(self.scope, name)
+            adapter, canonical = known.engine.adapter, known.schema.name
+            loaded = adapter.load_state(self.scope.database, canonical)[0] is LoadState.LOADED
+            segments = adapter.segments(self.scope.database, canonical) if known.engine.capabilities.segments else []
+            sizes = [item.memory_bytes for item in segments if item.memory_bytes is not None]
+            return CollectionStats(
+                row_count=self._rows(known) if loaded else None,
+                stored_rows=adapter.stored_rows(self.scope.database, canonical),
+                size_bytes=sum(sizes) if sizes else None,
+                segments=segments,
+            )

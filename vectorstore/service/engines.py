@@ -1,0 +1,75 @@
+"""From a cluster's name to its connected engine and what that engine can do."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from vectorstore.adapters.capabilities import Capabilities
+from vectorstore.adapters.capability_probe import probe
+from vectorstore.adapters.connection_pool import endpoint_of, get_adapter
+from vectorstore.adapters.milvus_adapter import MilvusAdapter
+from vectorstore.adapters.rpc import Endpoint
+from vectorstore.models import Cluster
+
+log = logging.getLogger(__name__)
+
+_ASK_AGAIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    cluster: str
+    adapter: MilvusAdapter
+    capabilities: Capabilities
+
+
+@dataclass(slots=True)
+class _Known:
+    engine: Engine
+    asked_at: float
+
+
+_known: dict[Endpoint, _Known] = {}
+_lock = threading.Lock()
+
+
+def engine_of(cluster: str = "default") -> Engine:
+    """The engine with its capabilities: remembered, on record, or asked for now (seconds, once per version).
+
+    Raises:
+        EngineUnavailable: it cannot be reached and nothing is remembered.
+    """
+    endpoint = endpoint_of(cluster)
+    adapter = get_adapter(cluster)
+    known = _known.get(endpoint)
+    if known is not None and known.engine.adapter is adapter and time.monotonic() - known.asked_at < _ASK_AGAIN_S:
+        return known.engine
+    with _lock:
+        known = _known.get(endpoint)
+        if known is None or known.engine.adapter is not adapter or time.monotonic() - known.asked_at >= _ASK_AGAIN_S:
+            capabilities = _capabilities(cluster, adapter)
+            adapter.single_writer = capabilities.single_writer
+            adapter.insert_replaces = capabilities.insert_replaces
+            adapter.reads_largest_int64 = capabilities.reads_largest_int64
+            known = _known[endpoint] = _Known(Engine(cluster, adapter, capabilities), time.monotonic())
+        return known.engine
+
+
+def _capabilities(cluster: str, adapter: MilvusAdapter) -> Capabilities:
+    version = adapter.version()
+    record = Cluster.objects.filter(name=cluster).first()
+    if record is not None and record.version == version:
+        try:
+            return Capabilities.from_json(record.capabilities)
+        except (KeyError, TypeError, ValueError):
+            log.info("the record of %s is of another version of the product; asking the engine again", cluster)
+    log.info("asking the engine of %s (%s) what it can do", cluster, version)
+    found = probe(adapter)
+    Cluster.objects.update_or_create(
+        name=cluster,
+        defaults={"version": version, "capabilities": found.to_json(), "probed_at": timezone.now()},
+    )
+    return found

@@ -1,0 +1,70 @@
+"""Partitions of a collection."""
+
+from vectorstore.adapters.read_calls import RowQuery
+from vectorstore.config.collection_config import DEFAULT_PARTITION
+from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
+from vectorstore.domain.models import LoadState
+from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
+from vectorstore.service.collection_spec import require_name
+from vectorstore.service.context import Service
+from vectorstore.service.representations import PartitionView
+
+
+class PartitionService(Service):
+    def list(self, collection_name: str) -> list[PartitionView]:
+        """Partitions with their exact row counts (None while the collection is not loaded)."""
+        with self.scope.operation("partition.view", collection_name):
+            known, state = look_up(self.scope, collection_name)
+            adapter, schema = known.engine.adapter, known.schema
+            loaded = adapter.load_state(self.scope.database, schema.name)[0] is LoadState.LOADED
+            found = []
+            for name in adapter.list_partitions(self.scope.database, schema.name):
+                query = RowQuery(
+                    expression="",
+                    output_fields=[],
+                    partitions=[name],
+                    consistency=consistency_for(None, known, state),
+                    after=state.written,
+                )
+                rows = adapter.count(self.scope.database, schema, query) if loaded else None
+                found.append(PartitionView(name=name, row_count=rows))
+            return found
+
+    def create(self, collection_name: str, partition: str) -> PartitionView:
+        """Make a partition and load it where the collection is loaded."""
+        require_name(partition)
+        with self.scope.operation("partition.create", collection_name):
+            known = self._manual(collection_name)
+            adapter, name = known.engine.adapter, known.schema.name
+            if partition in adapter.list_partitions(self.scope.database, name):
+                raise AlreadyExists(f"The collection {name} has a partition {partition!r} already.")
+            adapter.create_partition(self.scope.database, name, partition)
+            loaded = adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED
+            if loaded:
+                adapter.load_partition(self.scope.database, name, partition)
+            forget(self.scope)
+            return PartitionView(name=partition, row_count=0 if loaded else None)
+
+    def _manual(self, collection_name: str) -> KnownCollection:
+        known, _ = look_up(self.scope, collection_name)
+        if any(field.partition_key for field in known.schema.fields):
+            raise Conflict("The collection has a partition key: Milvus makes and chooses its partitions.")
+        return known
+
+    def drop(self, collection_name: str, partition: str) -> None:
+        """Drop a partition with its rows.
+
+        Raises:
+            Conflict: the default partition cannot be dropped.
+        """
+        with self.scope.operation("partition.drop", collection_name):
+            known = self._manual(collection_name)
+            adapter, name = known.engine.adapter, known.schema.name
+            if partition == DEFAULT_PARTITION:
+                raise Conflict("The default partition cannot be dropped.")
+            if partition not in adapter.list_partitions(self.scope.database, name):
+                raise NotFound(f"The collection {name} has no partition {partition[:255]!r}.")
+            if adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED:
+                adapter.release_partition(self.scope.database, name, partition)
+            adapter.drop_partition(self.scope.database, name, partition)
+            forget(self.scope)

@@ -1,0 +1,86 @@
+"""The rows that record collections, as ``CollectionService`` keeps them."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from vectorstore.adapters.collection_calls import EngineCollection
+from vectorstore.domain.collection import Collection
+from vectorstore.domain.errors import AlreadyExists
+from vectorstore.domain.models import IndexSpec
+from vectorstore.domain.requests import CollectionChanges, CollectionSpec, IndexRequest
+from vectorstore.models import CollectionRecord, IndexRecord
+from vectorstore.service.catalogue import PENDING, schema_as_json
+from vectorstore.service.context import Scope
+
+_LONGEST = timedelta(minutes=3)
+"""Longer than making a collection can take; a record pending for longer has lost its maker."""
+
+
+def begin(scope: Scope, spec: CollectionSpec, collection: Collection, replicas: int) -> CollectionRecord:
+    """Record a collection before Milvus makes it, so that no crash forgets what only the record knows.
+
+    Raises:
+        AlreadyExists: another request is making it now.
+    """
+    where = {"cluster": scope.cluster, "database": scope.database, "name": collection.name}
+    at_work = Q(engine_id=PENDING, created_at__gt=timezone.now() - _LONGEST)
+    CollectionRecord.objects.filter(~at_work, **where).delete()  # dropped elsewhere, or its maker crashed
+    try:
+        with transaction.atomic():
+            return CollectionRecord.objects.create(
+                **where,
+                engine_id=PENDING,
+                description=collection.description,
+                schema=schema_as_json(collection),
+                defaults={field.name: field.default for field in collection.fields if field.default is not None},
+                auto_id=collection.auto_id,
+                expected_rows=spec.expected_rows,
+                replicas=replicas,
+                protected=spec.protected,
+                embedding=asdict(spec.embedding) if spec.embedding else None,
+                owner_id=scope.actor.user_id,
+            )
+    except IntegrityError:
+        raise AlreadyExists(f"The collection {collection.name!r} is being made by another request.") from None
+
+
+def finish(record: CollectionRecord, made: EngineCollection, indexes: list[IndexSpec], spec: CollectionSpec) -> None:
+    """Milvus has made it."""
+    with transaction.atomic():
+        record.engine_id = made.engine_id
+        record.save(update_fields=["engine_id", "updated_at"])
+        asked = spec.index or IndexRequest()
+        for index in indexes:
+            record_index(record.pk, index, str(asked.type))
+
+
+def record_index(collection_id: int, index: IndexSpec, requested: str) -> None:
+    """What was asked for and what was built."""
+    values: dict[str, Any] = {
+        "requested": requested,
+        "kind": str(index.kind),
+        "metric": str(index.metric),
+        "params": index.params,
+    }
+    IndexRecord.objects.update_or_create(collection_id=collection_id, field=index.field, defaults=values)
+
+
+def change(record_id: int, changes: CollectionChanges) -> None:
+    """Apply the given changes and move the generation."""
+    values: dict[str, Any] = {
+        name: value
+        for name in ("description", "replicas", "protected")
+        if (value := getattr(changes, name)) is not None
+    }
+    if changes.embedding is not None:
+        values["embedding"] = asdict(changes.embedding)
+    CollectionRecord.objects.filter(pk=record_id).update(**values, generation=F("generation") + 1)
+
+
+def rename(record_id: int, new_name: str) -> None:
+    CollectionRecord.objects.filter(pk=record_id).update(name=new_name, generation=F("generation") + 1)

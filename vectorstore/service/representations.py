@@ -1,0 +1,61 @@
+"""What services answer with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vectorstore.adapters.collection_calls import SegmentInfo
+from vectorstore.domain.collection import Collection
+from vectorstore.domain.models import IndexState, LoadState, SearchHit
+from vectorstore.domain.requests import EmbeddingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionView:
+    """A collection with its live state. ``row_count`` is exact (``count(*)``), None while it is not loaded."""
+
+    collection: Collection
+    indexes: list[IndexState]
+    load_state: LoadState
+    load_progress: int
+    replicas: int
+    row_count: int | None
+    protected: bool
+    owner: str | None
+    created_at: datetime
+    generation: int
+    aliases: list[str]
+    partitions: list[str]
+    embedding: EmbeddingSpec | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStats:
+    """``size_bytes`` is the memory of loaded segments; None where the engine does not tell."""
+
+    row_count: int | None
+    stored_rows: int
+    size_bytes: int | None
+    segments: list[SegmentInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionView:
+    name: str
+    row_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AliasView:
+    alias: str
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """``results`` is a list per query where several vectors were asked for, else one list."""
+
+    results: list[SearchHit] | list[list[SearchHit]]
+    cache: str
+    took_ms: float
+    profile: dict[str, Any] | None = None
