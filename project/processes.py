@@ -108,9 +108,10 @@ class Supervisor:
             self._revive()
 
     def stop(self) -> None:
-        """Stop all stages, the last first; nothing is left when it returns."""
+        """Stop all stages, the last first; nothing is left when it returns. Stopping twice is once."""
         self.stopping.set()
-        for stage in reversed(self._stages):
+        while self._stages:
+            stage = self._stages.pop()
             self._end([(run.process, run.program.stop_signal, run.program.stop_within) for run in stage])
         if self._reaper.stdin:
             self._reaper.stdin.close()
@@ -150,8 +151,9 @@ class Supervisor:
 
     def _relay(self, name: str, lines: IO[str]) -> None:
         colour = _COLOURS[sum(name.encode()) % len(_COLOURS)]
-        for line in lines:
-            self.say(line.rstrip(), name, colour)
+        with lines:
+            for line in lines:
+                self.say(line.rstrip(), name, colour)
 
     def _revive(self) -> None:
         now = time.monotonic()

@@ -119,9 +119,9 @@ def _services(settings: Settings) -> tuple[Program, ...]:
         *("granian", "--interface", "wsgi", "project.wsgi:application"),
         *("--host", settings.host, "--port", str(settings.port)),
         *("--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads)),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "error"),
     )
-    celery = ("celery", "-A", "project")
+    celery = ("celery", "--quiet", "-A", "project")
     level = ("--loglevel", settings.log_level)
     worker = (
         *(*celery, "worker", "--concurrency", str(settings.task_workers), "--without-gossip"),
@@ -180,6 +180,7 @@ def take_lock(folder: Path) -> IO[str]:
             return lock
         except BlockingIOError:
             if time.monotonic() > ends:
+                lock.close()
                 raise StackError("Another stack uses this VECTORSTORE_DATA_DIR: stop it first.") from None
             time.sleep(0.2)
 

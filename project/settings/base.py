@@ -103,7 +103,6 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.data_dir / "static"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.max_body_bytes
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,16 +15,14 @@ def kept_key(path: Path) -> str:
     Safe when several processes start at once: the first to link its file wins, and all read that one.
     """
     if not path.exists():
-        made = path.with_name(f"{path.name}.{os.getpid()}")
-        made.write_text("")
-        made.chmod(0o600)
-        made.write_text(secrets.token_urlsafe(64))
+        descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
         try:
-            os.link(made, path)
-        except FileExistsError:
-            pass
+            with open(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(64))
+            with suppress(FileExistsError):
+                os.link(made, path)
         finally:
-            made.unlink()
+            os.unlink(made)
     key = path.read_text().strip()
     if len(key) < 50:
         raise ImproperlyConfigured(f"{path.name} in the data folder is damaged: delete it to get a new key.")

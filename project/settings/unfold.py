@@ -2,9 +2,80 @@
 
 from typing import Any
 
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _needs(permission: str) -> Any:
+    def check(request: HttpRequest) -> bool:
+        return request.user.has_perm(permission)
+
+    return check
+
+
+def _link(title: str, icon: str, page: str, permission: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}"), "permission": _needs(permission)}
+
+
+def _style(request: HttpRequest) -> str:
+    return static("vectorstore/console.css")
+
+
+def _script(request: HttpRequest) -> str:
+    return static("vectorstore/console.js")
+
+
+_SCHEDULES = (
+    ("Periodic tasks", "event_repeat", "periodictask"),
+    ("Intervals", "timer", "intervalschedule"),
+    ("Crontabs", "calendar_month", "crontabschedule"),
+    ("Solar events", "wb_twilight", "solarschedule"),
+    ("Points in time", "schedule", "clockedschedule"),
+)
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "vectorstore",
     "SITE_HEADER": "vectorstore",
     "SITE_SUBHEADER": "Console for Milvus",
     "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [_style],
+    "SCRIPTS": [_script],
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": "Vectors",
+                "items": [
+                    _link(
+                        "Collections",
+                        "database",
+                        "vectorstore_collectionrecord_changelist",
+                        "vectorstore.view_collectionrecord",
+                    ),
+                    _link("Search", "search", "vectorstore_search", "vectorstore.read_rows"),
+                    _link(
+                        "Indexes", "account_tree", "vectorstore_indexrecord_changelist", "vectorstore.view_indexrecord"
+                    ),
+                    _link("Clusters", "dns", "vectorstore_cluster_changelist", "vectorstore.view_cluster"),
+                ],
+            },
+            {
+                "title": "Access",
+                "items": [
+                    _link("Users", "person", "auth_user_changelist", "auth.view_user"),
+                    _link("Groups", "group", "auth_group_changelist", "auth.view_group"),
+                ],
+            },
+            {
+                "title": "Schedules",
+                "items": [
+                    _link(title, icon, f"django_celery_beat_{model}_changelist", f"django_celery_beat.view_{model}")
+                    for title, icon, model in _SCHEDULES
+                ],
+            },
+        ],
+    },
 }

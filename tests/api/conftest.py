@@ -57,3 +57,9 @@ def collection(api: Api, new_name: Callable[[], str]) -> Iterator[str]:
     assert made.status_code == 201, made.content
     yield name
     api.delete(f"collections/{name}/")
+
+
+@pytest.fixture
+def lite_api(lite: Any, admin: User, client_of: Callable[[User], Api]) -> Api:
+    """As ``api``, against Milvus Lite alone."""
+    return client_of(admin)

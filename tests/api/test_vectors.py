@@ -102,32 +102,31 @@ def test_one_bad_row_refuses_the_batch_and_every_bad_row_is_named(api: Api, coll
     assert api.post(f"collections/{collection}/vectors/count/", {}).json() == {"count": 0}
 
 
-@pytest.mark.parametrize(
-    ("address", "body", "status", "code"),
-    [
-        ("", {"vectors": []}, 422, "invalid"),
-        ("", {"vectors": "x"}, 422, "invalid"),
-        ("", {}, 422, "invalid"),
-        ("", b'{"vectors": [{"id": "a", "vector": [NaN, 0, 0, 0]}]}', 400, "malformed"),
-        ("", {"vectors": [{"id": "a", "vector": [1e39, 0, 0, 0]}]}, 422, "invalid"),
-        ("", b"", 400, "malformed"),
-        ("", b"[" * 100_000, 422, "invalid"),
-        ("", b'{"vectors":' + b"[" * 100_000, 422, "invalid"),
-        ("", b'{"vectors":[{"a":' + b"[" * 100_000, 400, "malformed"),
-        ("query/", {"filter": "n >"}, 422, "invalid_filter"),
-        ("query/", {"filter": "n > 0", "limit": 0}, 422, "invalid"),
-        ("query/", {"filter": "n > 0", "limit": 10**30}, 422, "invalid"),
-        ("query/", {"filter": "n > 0", "offset": -1}, 422, "invalid"),
-        ("get/", {"ids": "a"}, 422, "invalid"),
-        ("get/", {"ids": [1.5]}, 422, "invalid"),
-        ("delete/", {}, 422, "invalid"),
-        ("delete/", {"ids": ["a"], "filter": "n > 0"}, 422, "invalid"),
-        ("count/", {"filter": "n > 0", "filters": {"n": 1}}, 422, "invalid_filter"),
-    ],
-    ids=lambda value: repr(value)[:30],
-)
-def test_bad_bodies_are_refused(api: Api, collection: str, address: str, body: object, status: int, code: str) -> None:
-    assert_problem(api.post(f"collections/{collection}/vectors/{address}", body), status, code)
+REFUSED = [
+    ("", {"vectors": []}, 422, "invalid"),
+    ("", {"vectors": "x"}, 422, "invalid"),
+    ("", {}, 422, "invalid"),
+    ("", b'{"vectors": [{"id": "a", "vector": [NaN, 0, 0, 0]}]}', 400, "malformed"),
+    ("", {"vectors": [{"id": "a", "vector": [1e39, 0, 0, 0]}]}, 422, "invalid"),
+    ("", b"", 400, "malformed"),
+    ("", b"[" * 100_000, 422, "invalid"),
+    ("", b'{"vectors":' + b"[" * 100_000, 422, "invalid"),
+    ("", b'{"vectors":[{"a":' + b"[" * 100_000, 400, "malformed"),
+    ("query/", {"filter": "n >"}, 422, "invalid_filter"),
+    ("query/", {"filter": "n > 0", "limit": 0}, 422, "invalid"),
+    ("query/", {"filter": "n > 0", "limit": 10**30}, 422, "invalid"),
+    ("query/", {"filter": "n > 0", "offset": -1}, 422, "invalid"),
+    ("get/", {"ids": "a"}, 422, "invalid"),
+    ("get/", {"ids": [1.5]}, 422, "invalid"),
+    ("delete/", {}, 422, "invalid"),
+    ("delete/", {"ids": ["a"], "filter": "n > 0"}, 422, "invalid"),
+    ("count/", {"filter": "n > 0", "filters": {"n": 1}}, 422, "invalid_filter"),
+]
+
+
+def test_bad_bodies_are_refused(api: Api, collection: str) -> None:
+    for address, body, status, code in REFUSED:
+        assert_problem(api.post(f"collections/{collection}/vectors/{address}", body), status, code)
 
 
 def test_a_body_over_the_limit_is_413_naming_it(api: Api, bound: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,12 @@ _DENSE_KINDS = (
     IndexKind.FLAT, IndexKind.IVF_FLAT, IndexKind.IVF_SQ8, IndexKind.IVF_PQ, IndexKind.HNSW, IndexKind.HNSW_SQ,
     IndexKind.HNSW_PQ, IndexKind.SCANN, IndexKind.AUTOINDEX,
 )  # fmt: skip
-_BINARY_KINDS = (IndexKind.BIN_FLAT, IndexKind.BIN_IVF_FLAT)
-_SPARSE_KINDS = (IndexKind.SPARSE_INVERTED_INDEX, IndexKind.SPARSE_WAND)
+_OTHER_TYPES: tuple[tuple[DataType, tuple[IndexKind, ...], Metric], ...] = (
+    (DataType.SPARSE_FLOAT_VECTOR, (IndexKind.SPARSE_INVERTED_INDEX, IndexKind.SPARSE_WAND), Metric.IP),
+    (DataType.BINARY_VECTOR, (IndexKind.BIN_FLAT, IndexKind.BIN_IVF_FLAT), Metric.HAMMING),
+    (DataType.FLOAT16_VECTOR, (IndexKind.HNSW,), Metric.L2),
+    (DataType.BFLOAT16_VECTOR, (IndexKind.HNSW,), Metric.L2),
+)
 
 
 def probe(adapter: MilvusAdapter) -> Capabilities:
@@ -71,17 +75,18 @@ def probe(adapter: MilvusAdapter) -> Capabilities:
         habits |= _habits(adapter, dense)
         dialect = _dialect(adapter, dense)
         calls = _calls(adapter, dense)
-    for kind, more, metric in (
-        (DataType.SPARSE_FLOAT_VECTOR, _SPARSE_KINDS, Metric.IP),
-        (DataType.BINARY_VECTOR, _BINARY_KINDS, Metric.HAMMING),
-        (DataType.FLOAT16_VECTOR, (), Metric.L2),
-        (DataType.BFLOAT16_VECTOR, (), Metric.L2),
-    ):
+    for kind, candidates, metric in _OTHER_TYPES:
         try:
             with _scratch(adapter, _other(kind)) as (other, _):
+                accepted = _accepted(adapter, other, candidates, metric)
+                if not accepted:
+                    continue
+                _use(adapter, other, accepted[0], metric)
                 vector_types.append(kind)
-                kinds += _accepted(adapter, other, more, metric)
+                kinds += [item for item in accepted if item not in kinds]
                 if kind is DataType.BINARY_VECTOR:
+                    adapter.release_collection(_DATABASE, other.name)
+                    adapter.drop_index(_DATABASE, other.name, "vector")
                     metrics += [m for m in (Metric.HAMMING, Metric.JACCARD) if _has_metric(adapter, other, m)]
         except (EngineUnavailable, OutcomeUnknown):
             raise
@@ -136,7 +141,7 @@ def _named(collection: Collection) -> Collection:
 
 @contextmanager
 def _scratch(adapter: MilvusAdapter, shape: Collection) -> Iterator[tuple[Collection, dict[str, Any]]]:
-    """A collection, filled and flushed where it is the dense one."""
+    """A collection, filled and flushed where it is the dense one, with the engine's habits seen on the way."""
     collection = _named(shape)
     adapter.create_collection(_DATABASE, collection)
     try:
@@ -182,14 +187,21 @@ def _attempt(call: Callable[[], object]) -> bool:
 def _accepted(
     adapter: MilvusAdapter, collection: Collection, kinds: tuple[IndexKind, ...], metric: Metric
 ) -> list[IndexKind]:
-    """Kinds whose definition the engine takes; each is dropped again."""
+    """Kinds whose definition the engine takes."""
     found = []
     for kind in kinds:
         spec = IndexSpec("vector", kind, metric, _PARAMS.get(kind, {}))
         if _attempt(lambda spec=spec: adapter.create_index(_DATABASE, collection.name, spec)):
             found.append(kind)
-            _attempt(lambda: adapter.drop_index(_DATABASE, collection.name, "vector"))
+        # Always: Milvus Lite keeps a definition that it has just refused.
+        _attempt(lambda: _drop_index(adapter, collection))
     return found
+
+
+def _drop_index(adapter: MilvusAdapter, collection: Collection) -> None:
+    """Milvus Lite loads what it makes, and a loaded collection keeps its index."""
+    adapter.release_collection(_DATABASE, collection.name)
+    adapter.drop_index(_DATABASE, collection.name, "vector")
 
 
 def _buildable(
@@ -202,14 +214,29 @@ def _buildable(
 
         def build(spec: IndexSpec = spec) -> None:
             adapter.create_index(_DATABASE, collection.name, spec)
-            try:
-                adapter.wait_for_index(_DATABASE, collection.name, "vector", _BUILD_DEADLINE_S)
-            finally:
-                adapter.drop_index(_DATABASE, collection.name, "vector")
+            adapter.wait_for_index(_DATABASE, collection.name, "vector", _BUILD_DEADLINE_S)
 
         if _attempt(build):
             found.append(kind)
+        _attempt(lambda: _drop_index(adapter, collection))
     return found
+
+
+def _use(adapter: MilvusAdapter, collection: Collection, kind: IndexKind, metric: Metric) -> None:
+    """Insert, index, load and search a vector of a type: some engines take a type and cannot use it."""
+    field = collection.vector_fields[0]
+    vector: Any = np.ones(_DIMENSION, np.float32)
+    if field.type is DataType.SPARSE_FLOAT_VECTOR:
+        vector = {1: 1.0}
+    elif field.type is DataType.BINARY_VECTOR:
+        vector = b"\x01"
+    batch = Batch(size=1, ids=[1], dynamic=[b"{}"], columns={"id": [1], "vector": [vector]})
+    adapter.insert(_DATABASE, collection, batch)
+    adapter.create_index(_DATABASE, collection.name, IndexSpec("vector", kind, metric, _PARAMS.get(kind, {})))
+    adapter.load_collection(_DATABASE, collection.name, deadline=_BUILD_DEADLINE_S)
+    query = VectorQuery(field=field, vectors=[vector], limit=1, consistency=Consistency.STRONG)
+    if [hit.id for hit in adapter.search(_DATABASE, collection, query)[0]] != [1]:
+        raise UnsupportedByEngine(f"{field.type} is not found again")
 
 
 def _has_metric(adapter: MilvusAdapter, collection: Collection, metric: Metric) -> bool:

@@ -1,9 +1,12 @@
 """What stands around collections: databases, aliases, partitions, resource groups, users."""
 
+from contextlib import suppress
+
 from pymilvus.grpc_gen import milvus_pb2
 
 from vectorstore.adapters.base import Calls
 from vectorstore.adapters.retry_mechanism import CallKind
+from vectorstore.domain.errors import UnsupportedByEngine
 
 
 class CatalogueCalls(Calls):
@@ -28,16 +31,20 @@ class CatalogueCalls(Calls):
         self.rpc.call("CreatePartition", request, CallKind.DDL)
 
     def load_partition(self, database: str, collection: str, partition: str) -> None:
+        """Load a new partition of a loaded collection; Milvus Lite does so by itself and has no such call."""
         request = milvus_pb2.LoadPartitionsRequest(
             db_name=database, collection_name=collection, partition_names=[partition]
         )
-        self.rpc.call("LoadPartitions", request, CallKind.DDL)
+        with suppress(UnsupportedByEngine):
+            self.rpc.call("LoadPartitions", request, CallKind.DDL)
 
     def release_partition(self, database: str, collection: str, partition: str) -> None:
+        """Release a partition, which Milvus asks for before it is dropped."""
         request = milvus_pb2.ReleasePartitionsRequest(
             db_name=database, collection_name=collection, partition_names=[partition]
         )
-        self.rpc.call("ReleasePartitions", request, CallKind.DDL)
+        with suppress(UnsupportedByEngine):
+            self.rpc.call("ReleasePartitions", request, CallKind.DDL)
 
     def drop_partition(self, database: str, collection: str, partition: str) -> None:
         request = milvus_pb2.DropPartitionRequest(

@@ -84,8 +84,9 @@ def check_status(status: common_pb2.Status, call: str) -> None:
     code = status.code or status.error_code
     if code == 0:
         return
-    log.warning("milvus refused %s: code %s (legacy %s): %s", call, status.code, status.error_code, status.reason[:500])
     error = _translate(code, status.error_code, status.reason, call)
+    level = logging.WARNING if isinstance(error, EngineFailed | Overloaded) else logging.INFO
+    log.log(level, "milvus refused %s: code %s (legacy %s): %s", call, code, status.error_code, status.reason[:500])
     if status.retriable or (code in _RETRYABLE_CODES and isinstance(error, Overloaded | EngineUnavailable)):
         raise RetryableStatus(error)
     raise error
@@ -112,7 +113,8 @@ def translate_rpc(error: grpc.RpcError, call: str, *, is_write: bool) -> VectorS
     """The error of a call that had no answer from Milvus at all."""
     code = error.code()
     details = error.details() or ""
-    log.warning("milvus call %s failed: %s: %s", call, code.name, details[:500])
+    level = logging.INFO if code is grpc.StatusCode.UNIMPLEMENTED else logging.WARNING
+    log.log(level, "milvus call %s failed: %s: %s", call, code.name, details[:500])
     never_sent = "failed to connect" in details.lower() or "connection refused" in details.lower()
     if code is grpc.StatusCode.UNAVAILABLE:
         if is_write and not never_sent:

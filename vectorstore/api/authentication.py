@@ -5,7 +5,6 @@ import time
 from hashlib import sha256
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -55,7 +54,7 @@ class TokenAuthentication(JWTAuthentication):
 
     remembered = TokenMemory(REMEMBER_SECONDS)
 
-    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Any] | None:
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         scheme, _, raw = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -79,8 +78,9 @@ class TokenAuthentication(JWTAuthentication):
 class SessionAuthentication(authentication.SessionAuthentication):
     """Django's session; every unsafe method needs the CSRF token."""
 
-    def enforce_csrf(self, request: Request) -> None:
+    def enforce_csrf(self, request: Any) -> None:
         try:
-            super().enforce_csrf(request)
+            # Django's own request, because the framework's would parse the body to look for a form.
+            super().enforce_csrf(request._request)
         except exceptions.PermissionDenied:
             raise CsrfFailed("Send the CSRF token of this session in X-CSRFToken.") from None

@@ -7,7 +7,6 @@ delete must not be dropped in silence, so the decoder fills a strict twin of the
 
 import dataclasses
 import re
-from functools import cache
 from types import GenericAlias, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -18,6 +17,9 @@ from vectorstore.api.problems import UnsupportedMediaType
 from vectorstore.domain.errors import FieldError, InvalidRequest, MalformedRequest, PayloadTooLarge
 
 T = TypeVar("T")
+
+_twins: dict[type[Any], type[msgspec.Struct]] = {}
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 _PLACE = re.compile(r"^(?P<reason>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<member>\w+)|\[(?P<index>\d+)\]|(?P<unnamed>\[\.\.\.\])")
@@ -68,9 +70,14 @@ def decode(body: bytes, kind: type[T]) -> T:
     return made
 
 
-@cache
 def strict_twin(kind: type[Any]) -> type[msgspec.Struct]:
     """The Struct with the members of the dataclass ``kind`` that refuses any other."""
+    if kind not in _twins:
+        _twins[kind] = _make_twin(kind)
+    return _twins[kind]
+
+
+def _make_twin(kind: type[Any]) -> type[msgspec.Struct]:
     hints = get_type_hints(kind)
     members: list[Any] = []
     for member in dataclasses.fields(kind):
@@ -90,9 +97,10 @@ def strict_twin(kind: type[Any]) -> type[msgspec.Struct]:
     )
 
 
-@cache
 def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(strict_twin(kind))
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(strict_twin(kind))
+    return _decoders[kind]
 
 
 def _with_twins(hint: Any) -> Any:

@@ -58,6 +58,7 @@ class Schema(AutoSchema):
     """Describes one method of a view by its ``@operation``."""
 
     registry: ComponentRegistry
+    view: Any
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry

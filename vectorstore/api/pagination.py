@@ -33,12 +33,12 @@ class Pages(PageNumberPagination):
         Raises:
             NotFound: the page is past the end.
         """
-        rows = self.paginate_queryset(items, request)
+        rows = self.paginate_queryset(items, request) or []
         return {
-            "count": self.page.paginator.count,
+            "count": len(items),
             "next": self.get_next_link(),
             "previous": self.get_previous_link(),
-            "results": [body for row in rows or () if (body := render(row)) is not None],
+            "results": [body for row in rows if (body := render(row)) is not None],
         }
 
 

@@ -123,7 +123,7 @@ def translate(error: Exception) -> domain.VectorStoreError | None:
         case drf.UnsupportedMediaType():
             return UnsupportedMediaType(str(error.detail))
         case drf.Throttled():
-            return Throttled("Too many requests; try again later.", retry_after=error.wait)
+            return Throttled("Too many requests; try again later.", retry_after=getattr(error, "wait", None))
         case django.RequestDataTooBig():
             return domain.PayloadTooLarge("The body is larger than the server accepts.")
         case drf.ValidationError():

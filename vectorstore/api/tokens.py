@@ -4,7 +4,7 @@ Every refresh token belongs to a family, the chain that began with one login. A 
 copied by somebody, so its whole family dies.
 """
 
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
@@ -57,7 +57,8 @@ def rotate(refresh: str) -> TokenPair:
     if user is None or _password_changed(token, user):
         raise _refused()
     with transaction.atomic():
-        _, first_use = token.blacklist()  # unique in the database: of two concurrent uses one is the first
+        # Unique in the database: of two concurrent uses one is the first. (The library annotates one value.)
+        _, first_use = cast(tuple[BlacklistedToken, bool], token.blacklist())
     if not first_use:
         _end_family(user, token.get(_FAMILY))
         raise _refused()
@@ -75,7 +76,7 @@ def revoke(refresh: str) -> None:
 
 def _read(refresh: str) -> _Refresh:
     try:
-        return _Refresh(refresh)  # type: ignore[arg-type]  the library annotates an encoded token as a Token
+        return _Refresh(refresh)  # type: ignore[arg-type]  # annotated as a Token
     except (TokenError, ValueError):
         raise _refused() from None
 

@@ -114,8 +114,14 @@ def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
 
 def with_record(schema: Collection, record: CollectionRecord) -> Collection:
     """The engine's schema with what only the record knows."""
+    recorded = {item["name"]: item for item in record.schema.get("fields", ())}
     fields = tuple(
-        dataclasses.replace(field, default=record.defaults[field.name]) if field.name in record.defaults else field
+        dataclasses.replace(
+            field,
+            default=record.defaults.get(field.name),
+            # Milvus Lite forgets how long the elements of an array may be.
+            max_length=field.max_length or recorded.get(field.name, {}).get("max_length"),
+        )
         for field in schema.fields
     )
     description = record.description or schema.description

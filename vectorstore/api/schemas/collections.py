@@ -1,12 +1,13 @@
 """Bodies of ``collections/``: the contract's request types, and a collection as JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from vectorstore.api.schemas.indexes import IndexBody, index_body
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.models import Consistency, DataType, LoadState
+from vectorstore.domain.requests import EmbeddingSpec
 from vectorstore.service.representations import CollectionStats, CollectionView
 
 
@@ -109,7 +110,7 @@ def collection_body(view: CollectionView) -> CollectionBody:
         "aliases": view.aliases,
         "partitions": view.partitions,
         "generation": view.generation,
-        "embedding": None if view.embedding is None else EmbeddingBody(**asdict(view.embedding)),
+        "embedding": _embedding_body(view.embedding),
     }
 
 
@@ -129,6 +130,12 @@ def stats_body(stats: CollectionStats) -> StatsBody:
             for segment in stats.segments
         ],
     }
+
+
+def _embedding_body(spec: EmbeddingSpec | None) -> EmbeddingBody | None:
+    if spec is None:
+        return None
+    return {"provider": spec.provider, "source": spec.source, "field": spec.field, "options": spec.options}
 
 
 def _field_body(field: Field, schema: Collection) -> FieldBody:

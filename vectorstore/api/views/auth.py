@@ -24,7 +24,7 @@ class TokenView(View):
             user = authenticate(self.request._request, username=body.username, password=body.password)
         if not isinstance(user, User):
             raise NotAuthenticated("The username or the password is wrong.")
-        update_last_login(None, user)
+        update_last_login(User, user)
         return tokens.issue(user)
 
 

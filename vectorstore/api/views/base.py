@@ -39,7 +39,7 @@ class View(APIView):
 
     request: Request
 
-    def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
         try:
             return self._answer(request, path)
         except Exception as error:

@@ -7,9 +7,7 @@ from vectorstore.domain.filters.tree import Scalar, Source
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
-_ESCAPE = re.compile(
-    r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL
-)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _SIMPLE = {
     "\\": "\\",
     '"': '"',

@@ -5,9 +5,11 @@ warns, patches and occasionally ends the process, and none of that may reach the
 imports nothing of this project and keeps the real standard output to itself.
 
 Each line is ``{"id", "name", "module", "kind", "signature", "text"}``; the last is ``{"rows": <count>}``, by
-which the reader knows that nothing was cut off.
+which the reader knows that nothing was cut off. A text begins with the name and signature and, in the second
+line, what its module is for.
 """
 
+import functools
 import importlib
 import inspect
 import io
@@ -47,6 +49,8 @@ SKIPPED = frozenset(
 SKIPPED_PART = re.compile(r"(^|\.)(_.*|tests?|test_.*|idle_test)(\.|$)|^encodings\.")
 PUBLIC_HOMES = {"posix": "os", "posixpath": "os.path", "genericpath": "os.path"}
 """Modules whose objects people know under another name."""
+
+SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
 
 ID_BYTES, SIGNATURE_BYTES, TEXT_BYTES = 256, 1024, 16_000
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -164,14 +168,24 @@ def add(found: dict[str, dict[str, str]], item: Any, module: str, path: str, kin
     if not text or text.startswith(BOILERPLATE) or len(key.encode()) > ID_BYTES:
         return
     signature, text = ("", text) if kind in ("module", "property") else signature_of(item, path, text)
+    title = f"{key}{signature}"
+    if path and (purpose := summary(module)):
+        title += f"\n{module}: {purpose}"
     found[key] = {
         "id": key,
         "name": path or module,
         "module": module,
         "kind": kind,
         "signature": cut(signature, SIGNATURE_BYTES),
-        "text": cut(f"{key}{signature}\n\n{text}".rstrip(), TEXT_BYTES),
+        "text": cut(f"{title}\n\n{text}".rstrip(), TEXT_BYTES),
     }
+
+
+@functools.cache
+def summary(module: str) -> str:
+    """The first sentence of a module's documentation, in one line."""
+    text = documentation(sys.modules[module])
+    return " ".join(SENTENCE_END.split(text, maxsplit=1)[0].split())[:300]
 
 
 def documentation(item: Any) -> str:
@@ -189,7 +203,7 @@ def signature_of(item: Any, path: str, text: str) -> tuple[str, str]:
     first, _, rest = text.partition("\n")
     written = re.match(rf"(?:[A-Za-z_]\w*\.)*{name}(\(.*\)(?:\s*->\s*\S.*)?)$", first.strip())
     try:
-        made = ADDRESS.sub("", str(inspect.signature(item)))
+        made = " ".join(ADDRESS.sub("", str(inspect.signature(item))).split())
     except Exception:  # ValueError and TypeError by contract; wrapped objects raise others
         made = ""
     if written and rest.strip():

@@ -1,0 +1,81 @@
+# Two commands matter: `make run` and `make test`. Nothing has to be installed before but Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+COMPILE := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links -q
+PYTEST := $(BIN)/python -m pytest
+WITH_POSTGRES := $(BIN)/python -m tests.support.postgres
+COVERAGE := $(BIN)/python -m coverage
+FLOOR := 90
+FLOORED := domain adapters service
+ON_POSTGRES := tests/service tests/management tests/monitoring
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-full lint bench clean lock
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runtime ## start everything on this machine (PORT, default 8000); Ctrl-C stops it
+	@exec $(BIN)/python -m project.stack
+
+test: $(VENV)/.dev ## run the tests and hold the branch coverage of domain, adapters and service at 90 %
+	$(COVERAGE) erase
+	$(PYTEST) --cov --cov-report=
+	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "not slow and not real_milvus" --cov --cov-append --cov-report=
+	@$(MAKE) --no-print-directory coverage-floor
+
+test-full: $(VENV)/.dev ## run the tests with their long forms too
+	$(COVERAGE) erase
+	$(PYTEST) -m "" --cov --cov-report=
+	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "" --cov --cov-append --cov-report=
+	@$(MAKE) --no-print-directory coverage-floor
+
+.PHONY: coverage-floor
+coverage-floor:
+	$(COVERAGE) report --format=total
+	@for package in $(FLOORED); do \
+	  echo "branch coverage of vectorstore/$$package, at least $(FLOOR) %:"; \
+	  $(COVERAGE) report --include="vectorstore/$$package/*" --fail-under=$(FLOOR) || exit 1; \
+	done
+
+lint: $(VENV)/.dev ## check style, types, layers, migrations and the production settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python deploy/check_production.py
+	DJANGO_SETTINGS_MODULE=project.settings.test $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/.dev ## measure against Milvus itself and print the table
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what was installed and built; the data folder stays
+	rm -rf $(VENV) build staticfiles .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	  .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: $(UV) ## resolve the dependencies anew and pin them with hashes
+	$(COMPILE) --upgrade --group dev -o requirements-dev.lock
+	$(COMPILE) -c requirements-dev.lock -o requirements.lock
+
+# A stamp says that a lock file is installed. Development packages are added, never removed, by `make run`.
+# pip takes over where uv cannot reach the package index that pip is configured for.
+$(VENV)/.runtime: requirements.lock | $(UV)
+	@echo "Installing $< (once)"
+	@$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode -q -r $< \
+	  || $(BIN)/python -m pip install --require-hashes -q -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock requirements.lock | $(UV)
+	@echo "Installing $< (once)"
+	@$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode -q -r $< \
+	  || $(BIN)/python -m pip install --require-hashes -q -r $<
+	@touch $(VENV)/.runtime $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,77 @@
+"""Requests made from the OpenAPI document, sensible and senseless: nothing breaks and the document tells the truth."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from project.wsgi import application
+from tests.api.client import Api
+from vectorstore.api.openapi import document
+
+EXAMPLES = int(os.environ.get("VECTORSTORE_SCHEMATHESIS_EXAMPLES", "8"))
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+SCHEMA = schemathesis.openapi.from_dict(document())
+SCHEMA.app = application
+OPERATIONS = [(method, path) for path, methods in document()["paths"].items() for method in methods]
+
+
+@pytest.fixture
+def _left_as_found(lite_api: Api) -> Iterator[None]:
+    before = _names(lite_api)
+    yield
+    for name in _names(lite_api) - before:
+        lite_api.patch(f"collections/{name}/", {"protected": False})
+        lite_api.delete(f"collections/{name}/")
+
+
+def _names(api: Api) -> set[str]:
+    for alias in api.get("aliases/?page_size=1000").json()["results"]:
+        api.delete(f"aliases/{alias['alias']}/")
+    return {item["name"] for item in api.get("collections/?page_size=1000").json()["results"]}
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=lambda value: value.strip("/").replace("api/v1/", ""))
+@pytest.mark.usefixtures("_left_as_found")
+def test_no_request_breaks_an_operation_or_its_description(lite_api: Api, method: str, path: str) -> None:
+    operation = SCHEMA[path][method.upper()]
+    cases = st.one_of(
+        operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
+        operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
+    )
+    lite_api.post("collections/", {"name": "fuzzed", "dimension": 4, "metric": "COSINE"})
+    lite_api.post("collections/fuzzed/vectors/", {"vectors": [{"id": "a", "vector": [1, 2, 3, 4]}]})
+
+    @seed(20260101)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases, known=st.booleans())
+    def run(case: schemathesis.Case, known: bool) -> None:
+        if known and "{name}" in path and "databases" not in path:
+            case.path_parameters["name"] = "fuzzed"
+        case.headers["Authorization"] = lite_api.headers["Authorization"]
+        case.call_and_validate(checks=CHECKS)
+
+    run()

@@ -1,0 +1,155 @@
+"""Searches through the services against brute force, on each engine."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from vectorstore.domain.errors import InvalidFilter, InvalidRequest, NotFound
+from vectorstore.domain.models import Consistency, IndexKind, Metric
+from vectorstore.domain.requests import (
+    HybridPart,
+    HybridRequest,
+    IndexRequest,
+    RangeRequest,
+    Rerank,
+    SearchRequest,
+)
+from vectorstore.service import SearchService, VectorService
+
+Make = Callable[..., str]
+ROWS, DIMENSION, QUERIES, TOP = 2_000, 32, 20, 10
+
+
+def brute_force(data: np.ndarray, query: np.ndarray, metric: Metric) -> np.ndarray:
+    """Scores by the metric's definition, shape (rows,)."""
+    if metric is Metric.L2:
+        return ((data - query) ** 2).sum(axis=1)
+    product = data @ query
+    if metric is Metric.IP:
+        return product
+    return product / (np.linalg.norm(data, axis=1) * np.linalg.norm(query))
+
+
+def nearest(data: np.ndarray, query: np.ndarray, metric: Metric, top: int) -> list[str]:
+    scores = brute_force(data.astype(np.float64), query.astype(np.float64), metric)
+    order = np.argsort(-scores if metric.larger_is_nearer else scores, kind="stable")
+    return [f"r{i}" for i in order[:top]]
+
+
+def fill(name: str, data: np.ndarray) -> None:
+    VectorService().insert(name, [{"id": f"r{i}", "vector": v.tolist(), "n": i} for i, v in enumerate(data)])
+
+
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.AUTO])
+@pytest.mark.parametrize("metric", [Metric.L2, Metric.IP, Metric.COSINE])
+def test_searches_equal_brute_force(make: Make, metric: Metric, kind: IndexKind) -> None:
+    generator = np.random.default_rng(11)
+    data = generator.normal(size=(ROWS, DIMENSION)).astype(np.float32)
+    queries = generator.normal(size=(QUERIES, DIMENSION)).astype(np.float32)
+    name = make(dimension=DIMENSION, metric=metric, index=IndexRequest(type=kind, metric=metric))
+    fill(name, data)
+    request = SearchRequest(vectors=[query.tolist() for query in queries], top_k=TOP)
+    answers = SearchService().search(name, request).results
+    found = [[hit.id for hit in hits] for hits in answers]
+    wanted = [nearest(data, query, metric, TOP) for query in queries]
+    if kind is IndexKind.FLAT:
+        assert found == wanted
+    recall = np.mean([len(set(f) & set(w)) / TOP for f, w in zip(found, wanted, strict=True)])
+    assert recall >= 0.95
+
+
+@pytest.fixture
+def small(make: Make) -> tuple[str, np.ndarray]:
+    data = np.random.default_rng(5).normal(size=(200, 8)).astype(np.float32)
+    name = make(metric=Metric.COSINE)
+    fill(name, data)
+    return name, data
+
+
+def test_filters_offsets_and_fields(small: tuple[str, np.ndarray]) -> None:
+    name, data = small
+    query = data[3].tolist()
+    page = SearchService().search(name, SearchRequest(vector=query, top_k=5, offset=2, output_fields=["n"])).results
+    assert [hit.id for hit in page] == nearest(data, data[3], Metric.COSINE, 7)[2:]
+    assert all(hit.fields.keys() <= {"n", "id"} and f"r{hit.fields['n']}" == hit.id for hit in page)
+    for chosen in ({"filter": "n < 50"}, {"filters": {"n": {"$lt": 50}}}):
+        hits = SearchService().search(name, SearchRequest(vector=query, top_k=5, **chosen)).results
+        assert [hit.id for hit in hits] == nearest(data[:50], data[3], Metric.COSINE, 5)
+    with pytest.raises(InvalidFilter):
+        SearchService().search(name, SearchRequest(vector=query, filter="n < ", top_k=5))
+
+
+def test_more_like_this_leaves_the_row_itself_out(small: tuple[str, np.ndarray]) -> None:
+    name, data = small
+    hits = SearchService().search(name, SearchRequest(id="r3", top_k=5)).results
+    assert [hit.id for hit in hits] == nearest(data, data[3], Metric.COSINE, 6)[1:]
+    with pytest.raises(NotFound):
+        SearchService().search(name, SearchRequest(id="nothing", top_k=5))
+
+
+def test_a_range_holds_every_row_within_it(small: tuple[str, np.ndarray]) -> None:
+    name, data = small
+    scores = brute_force(data, data[3], Metric.COSINE)
+    hits = SearchService().range(name, RangeRequest(vector=data[3].tolist(), radius=0.3)).results
+    assert {hit.id for hit in hits} == {f"r{i}" for i in np.flatnonzero(scores > 0.3)}
+    ring = SearchService().range(name, RangeRequest(vector=data[3].tolist(), radius=0.3, range_filter=0.6)).results
+    assert {hit.id for hit in ring} == {f"r{i}" for i in np.flatnonzero((scores > 0.3) & (scores <= 0.6))}
+    with pytest.raises(InvalidRequest, match="range_filter"):
+        SearchService().range(name, RangeRequest(vector=data[3].tolist(), radius=0.3, range_filter=0.1))
+
+
+@pytest.mark.parametrize("rerank", [Rerank(), Rerank(strategy="weighted", weights=[0.5, 0.5])])
+def test_hybrid_prefers_rows_that_several_searches_find(small: tuple[str, np.ndarray], rerank: Rerank) -> None:
+    name, data = small
+    middle = (data[3] / np.linalg.norm(data[3]) + data[4] / np.linalg.norm(data[4])).tolist()
+    parts = [HybridPart(vector=data[3].tolist(), top_k=50), HybridPart(vector=middle, top_k=50)]
+    hits = SearchService().hybrid(name, HybridRequest(searches=parts, rerank=rerank, top_k=5)).results
+    assert hits[0].id == "r3"
+    assert len(hits) == 5
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    only = HybridRequest(searches=parts, rerank=rerank, top_k=5, filter="n < 3", output_fields=["n"])
+    assert {hit.fields["n"] for hit in SearchService().hybrid(name, only).results} <= {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SearchRequest(), SearchRequest(vector=[1.0] * 7), SearchRequest(vector=[1.0] * 8, id="r1"),
+        SearchRequest(vector=[1.0] * 8, top_k=0), SearchRequest(vector=[1.0] * 8, top_k=16_385),
+        SearchRequest(vector=[1.0] * 8, offset=-1), SearchRequest(vectors=[]), SearchRequest(text="word"),
+        SearchRequest(vector=[1.0] * 8, field="nothing"), SearchRequest(vector=[1.0] * 8, params={"nope": 1}),
+        SearchRequest(vector=[1.0] * 8, recall_target=1.5), SearchRequest(vector=[1.0] * 8, group_by="nothing"),
+        SearchRequest(vector="not base64!"), SearchRequest(vector={"1": 2.0}),
+    ],
+)  # fmt: skip
+def test_bad_requests_are_refused_with_a_reason(small: tuple[str, np.ndarray], request_: SearchRequest) -> None:
+    with pytest.raises(InvalidRequest):
+        SearchService().search(small[0], request_)
+
+
+def test_a_search_sees_each_write_before_it(make: Make) -> None:
+    name = make()
+    for step in range(30):
+        vector = [float(step), *[1.0] * 7]
+        VectorService().upsert(name, [{"id": f"r{step}", "vector": vector}])
+        hits = SearchService().search(name, SearchRequest(vector=vector, top_k=1)).results
+        assert hits[0].id == f"r{step}"
+
+
+def test_explain_tells_the_plan_without_searching(small: tuple[str, np.ndarray]) -> None:
+    name, data = small
+    request = SearchRequest(vector=data[0].tolist(), filter="n<50 && n != 3", consistency=Consistency.STRONG)
+    plan = SearchService().explain(name, request)
+    assert plan["filter"] == "n < 50 and n != 3"
+    assert plan["consistency"] == "Strong"
+    assert plan["index"]["metric"] == "COSINE"
+    assert plan["params"]
+
+
+def test_a_profile_names_its_stages(small: tuple[str, np.ndarray]) -> None:
+    name, data = small
+    answer = SearchService().search(name, SearchRequest(vector=data[0].tolist(), profile=True))
+    assert answer.profile is not None
+    assert set(answer.profile["stages"]) == {"plan", "milvus"}
+    assert answer.took_ms >= answer.profile["stages"]["milvus"]

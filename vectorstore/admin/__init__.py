@@ -1,0 +1,1 @@
+"""The web console: Django's admin in Unfold's clothes."""

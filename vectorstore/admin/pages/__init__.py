@@ -1,0 +1,1 @@
+"""Pages with templates of their own."""

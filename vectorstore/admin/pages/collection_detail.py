@@ -1,0 +1,89 @@
+"""One collection: its live state, its schema, what can be changed and done."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from vectorstore.admin import live
+from vectorstore.admin.actions import RIGHTS, do
+from vectorstore.admin.calls import CHANGED, allowed, log, reported, scope_for
+from vectorstore.admin.forms.collection_edit import EditForm
+from vectorstore.admin.pages.base import context, find, require
+from vectorstore.admin.summary import dimensions, field_lines, indexes, size
+from vectorstore.domain.errors import VectorStoreError
+from vectorstore.domain.requests import CollectionChanges
+from vectorstore.models import CollectionRecord
+from vectorstore.service import CollectionService
+from vectorstore.service.representations import CollectionStats
+
+
+def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
+    """The page; a POST saves description and protection."""
+    require(request, "collection.view")
+    record = find(key)
+    form = EditForm(request.POST or None, initial={"description": record.description, "protected": record.protected})
+    if request.method == "POST":
+        require(request, "collection.alter")
+        if form.is_valid():
+            _save(request, record, form)
+            return HttpResponseRedirect(request.path)
+    state, stats, outage = _ask(request, record)
+    page = context(
+        request,
+        model_admin,
+        record.name,
+        original=record,
+        record=record,
+        form=form,
+        live=state,
+        view=state.view,
+        outage=outage,
+        stats=stats,
+        memory=size(stats.size_bytes) if stats else "",
+        state_text=live.STATE_TEXTS[state.state],
+        state_colour=live.STATE_COLOURS[state.state],
+        fields=field_lines(record, state.view),
+        dimension=dimensions(record, state.view),
+        index=indexes(record, state.view),
+        may={
+            "alter": allowed(request, "collection.alter"),
+            "load": allowed(request, "collection.load"),
+            "drop": allowed(request, "collection.drop"),
+            "search": allowed(request, "vector.search"),
+        },
+    )
+    return TemplateResponse(request, "admin/vectorstore/collection_detail.html", page)
+
+
+def _ask(request: HttpRequest, record: CollectionRecord) -> tuple[live.Live, CollectionStats | None, str]:
+    try:
+        state = live.live(request, record)
+        stats = CollectionService(scope_for(request, record)).stats(record.name) if state.view else None
+    except VectorStoreError as error:
+        return live.Live(), None, live.outage_of(error)
+    return state, stats, ""
+
+
+def _save(request: HttpRequest, record: CollectionRecord, form: EditForm) -> None:
+    changed = {name: form.cleaned_data[name] for name in form.changed_data}
+    if not changed:
+        messages.info(request, "Nothing was changed.")
+        return
+    with reported(request, f"{record.name} was not changed"):
+        CollectionService(scope_for(request, record)).update(record.name, CollectionChanges(**changed))
+        log(request, record, CHANGED, f"Changed {' and '.join(sorted(changed))}.")
+        messages.success(request, f"{record.name} was changed: {' and '.join(sorted(changed))}.")
+
+
+def act(request: HttpRequest, pk: int, action: str, model_admin: Any) -> HttpResponse:
+    """Load, release or flush; POST only."""
+    if action not in RIGHTS:
+        raise Http404("There is no such action.")
+    require(request, RIGHTS[action])
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    do(request, [find(pk)], action)
+    return HttpResponseRedirect(reverse("admin:vectorstore_collectionrecord_change", args=[pk]))

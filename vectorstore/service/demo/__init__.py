@@ -1,0 +1,1 @@
+"""What the demo collection is made of: the documentation of the standard library of the running Python."""
