@@ -30,7 +30,7 @@ class Program:
     command: tuple[str, ...]
     stdin: str = ""
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_within: float = 10.0
+    stop_within: float = 8.0
 
 
 @dataclass(slots=True)

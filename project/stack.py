@@ -54,32 +54,21 @@ def _run(supervisor: Supervisor, settings: Settings) -> None:
     began = time.monotonic()
     engines = _engines(supervisor.environment, settings)
     supervisor.start(*(program for program, _ in engines))
-    if not _manage(supervisor, "migrate", "--no-input", "--verbosity", "0"):
-        return
-    if not _manage(supervisor, "ensure_admin"):
-        return
+    code = supervisor.run(sys.executable, "manage.py", "prepare")  # meets the engines while they come up
+    if code and not supervisor.stopping.is_set():
+        raise StackError("manage.py prepare failed; its lines above say why.")
     for program, port in engines:
-        if not supervisor.wait_until(program.name, partial(listens, port)):
-            return
-    if settings.demo and not _manage(supervisor, "load_demo", required=False):
-        return
-    supervisor.start(*_services(settings))
-    url = _url(settings)
-    if supervisor.wait_until("the web server", lambda: _answers(f"{url}/livez")):
-        supervisor.say(f"ready after {time.monotonic() - began:.0f} s: {url}/  (API: {url}/api/docs/)")
-    supervisor.watch()
-
-
-def _manage(supervisor: Supervisor, *command: str, required: bool = True) -> bool:
-    """Run a management command; False if a stop was asked for meanwhile."""
-    code = supervisor.run(sys.executable, "manage.py", *command)
+        supervisor.wait_until(program.name, partial(listens, port))
     if supervisor.stopping.is_set():
-        return False
-    if code and required:
-        raise StackError(f"manage.py {command[0]} failed; its lines above say why.")
-    if code:
-        supervisor.say(f"manage.py {command[0]} failed; going on without it")
-    return True
+        return
+    web, *others = _services(settings)
+    supervisor.start(web)
+    url = _url(settings)
+    if not supervisor.wait_until("the web server", lambda: _answers(f"{url}/livez")):
+        return
+    supervisor.say(f"ready after {time.monotonic() - began:.0f} s: {url}/  (API: {url}/api/docs/)")
+    supervisor.start(*others)  # only now, so that they do not slow the web server's start
+    supervisor.watch()
 
 
 def _engines(environment: dict[str, str], settings: Settings) -> list[tuple[Program, int]]:
@@ -119,7 +108,7 @@ def _services(settings: Settings) -> tuple[Program, ...]:
         *("granian", "--interface", "wsgi", "project.wsgi:application"),
         *("--host", settings.host, "--port", str(settings.port)),
         *("--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads)),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "error"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "6", "--log-level", "error"),
     )
     celery = ("celery", "--quiet", "-A", "project")
     level = ("--loglevel", settings.log_level)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def _needs(permission: str) -> Any:
@@ -18,6 +18,13 @@ def _link(title: str, icon: str, page: str, permission: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}"), "permission": _needs(permission)}
 
 
+_LIST = "vectorstore_collectionrecord_changelist"
+
+
+def _on_collections(request: HttpRequest) -> bool:
+    return request.path.startswith(reverse(f"admin:{_LIST}")) and request.path != reverse("admin:vectorstore_search")
+
+
 def _style(request: HttpRequest) -> str:
     return static("vectorstore/console.css")
 
@@ -25,6 +32,12 @@ def _style(request: HttpRequest) -> str:
 def _script(request: HttpRequest) -> str:
     return static("vectorstore/console.js")
 
+
+def _icon(request: HttpRequest) -> str:
+    return static("vectorstore/icon.svg")
+
+
+LOGIN_REDIRECT_URL = "admin:index"  # Unfold's page does not say where to go on to
 
 _SCHEDULES = (
     ("Periodic tasks", "event_repeat", "periodictask"),
@@ -39,6 +52,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "vectorstore",
     "SITE_SUBHEADER": "Console for Milvus",
     "SITE_SYMBOL": "hub",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [_style],
@@ -49,12 +63,10 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "Vectors",
                 "items": [
-                    _link(
-                        "Collections",
-                        "database",
-                        "vectorstore_collectionrecord_changelist",
-                        "vectorstore.view_collectionrecord",
-                    ),
+                    {
+                        **_link("Collections", "database", _LIST, "vectorstore.view_collectionrecord"),
+                        "active": _on_collections,
+                    },
                     _link("Search", "search", "vectorstore_search", "vectorstore.read_rows"),
                     _link(
                         "Indexes", "account_tree", "vectorstore_indexrecord_changelist", "vectorstore.view_indexrecord"

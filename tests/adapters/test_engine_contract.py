@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from vectorstore.adapters.rpc import Endpoint
 from vectorstore.adapters.search_calls import VectorQuery
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import NotFound, NotLoaded, UnsupportedByEngine
-from vectorstore.domain.filters import check, ids_in, parse, serialise
+from vectorstore.domain.filters import check, everything, ids_in, parse, serialise
 from vectorstore.domain.models import Consistency, DataType, IndexKind, IndexSpec, LoadState, Metric
 from vectorstore.domain.rows import read_rows
 
@@ -71,18 +72,35 @@ def make(adapter: MilvusAdapter, *, key: DataType = DataType.VARCHAR, fields: tu
     return collection
 
 
+_shared: dict[tuple[int, str], Collection] = {}
+"""Collections made once for each engine: loading one takes seconds on Milvus."""
+
+
+def shared(adapter: MilvusAdapter, kind: str, **shape: Any) -> Collection:
+    """The engine's collection for ``kind``, without rows."""
+    key = (adapter.endpoint.port, kind)
+    if key not in _shared:
+        _shared[key] = make(adapter, **shape)
+    adapter.delete(DATABASE, _shared[key], serialise(everything(_shared[key].primary)), by_id=True)
+    return _shared[key]
+
+
 @pytest.fixture
-def collection(adapter: MilvusAdapter) -> Iterator[Collection]:
+def collection(adapter: MilvusAdapter) -> Collection:
+    return shared(adapter, "strings", fields=SCALARS)
+
+
+@pytest.fixture
+def numbered(adapter: MilvusAdapter) -> Collection:
+    return shared(adapter, "integers", key=DataType.INT64)
+
+
+@pytest.fixture
+def fresh(adapter: MilvusAdapter) -> Iterator[Collection]:
     made = make(adapter, fields=SCALARS)
     yield made
-    adapter.drop_collection(DATABASE, made.name)
-
-
-@pytest.fixture
-def numbered(adapter: MilvusAdapter) -> Iterator[Collection]:
-    made = make(adapter, key=DataType.INT64)
-    yield made
-    adapter.drop_collection(DATABASE, made.name)
+    with suppress(NotFound):
+        adapter.drop_collection(DATABASE, made.name)
 
 
 def a_row(identity: Any, **values: Any) -> dict[str, Any]:
@@ -233,12 +251,12 @@ def test_upsert_replaces_the_row_as_a_whole(adapter: MilvusAdapter, collection: 
     assert count(adapter, collection) == 1
 
 
-def test_upsert_into_another_partition_moves_the_row(adapter: MilvusAdapter, collection: Collection) -> None:
-    adapter.create_partition(DATABASE, collection.name, "p1")
-    adapter.load_partition(DATABASE, collection.name, "p1")
-    insert(adapter, collection, [a_row("one", text="before")])
-    adapter.upsert(DATABASE, collection, read_rows([a_row("one", text="after")], collection), "p1")
-    found = fetch(adapter, collection, ["one"], ["text"])
+def test_upsert_into_another_partition_moves_the_row(adapter: MilvusAdapter, fresh: Collection) -> None:
+    adapter.create_partition(DATABASE, fresh.name, "p1")
+    adapter.load_partition(DATABASE, fresh.name, "p1")
+    insert(adapter, fresh, [a_row("one", text="before")])
+    adapter.upsert(DATABASE, fresh, read_rows([a_row("one", text="after")], fresh), "p1")
+    found = fetch(adapter, fresh, ["one"], ["text"])
     assert [row["text"] for row in found] == ["after"]
 
 
@@ -324,17 +342,37 @@ def test_a_search_in_an_empty_collection_finds_nothing(adapter: MilvusAdapter, c
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("tiny == 1", {1}), ("tiny in [1, 2]", {1, 2}), ("not (tiny > 1)", {0, 1}), ("1 < tiny <= 3", {2, 3}),
-        ("flag", {0, 2, 4}), ("not flag", {1, 3}), ("flag == true and tiny < 3", {0, 2}),
-        ("text like 'w1%'", {1}), ('meta["k"] == 2', {2}), ('meta["k"] in [2, 3]', {2, 3}), ("extra == 4", {4}),
-        ("extra in [0, 4]", {0, 4}), ("single == 0.1", {1}), ("single > 0.25", {3, 4}), ("single in [0.1, 0.2]", {1, 2}),
-        ("numbers[0] == 3", {3}), ("array_contains(numbers, 3)", {2, 3}), ("array_length(words) == 1", {0, 1, 2, 3, 4}),
-        ("tiny + 1 == 3", {2}), ("2 == tiny", {2}), ("text == \"w'0\"", {0}), ("tiny == 2.0", {2}),
-        ("exists meta[\"k\"] && tiny != 0", {1, 2, 3, 4}), ("text > 'w3'", {4}), ("tiny == 1 OR tiny == 4", {1, 4}),
-        ("big == -9223372036854775808", {0}), ("big >= -9223372036854775808", {0, 1, 2, 3, 4}),
-        ("big in [-9223372036854775808, 9223372036854775807]", {0, 1, 2, 3, 4}), ("big > -9223372036854775808", {1, 2, 3, 4}),
+        ("tiny == 1", {1}),
+        ("tiny in [1, 2]", {1, 2}),
+        ("not (tiny > 1)", {0, 1}),
+        ("1 < tiny <= 3", {2, 3}),
+        ("flag", {0, 2, 4}),
+        ("not flag", {1, 3}),
+        ("flag == true and tiny < 3", {0, 2}),
+        ("text like 'w1%'", {1}),
+        ('meta["k"] == 2', {2}),
+        ('meta["k"] in [2, 3]', {2, 3}),
+        ("extra == 4", {4}),
+        ("extra in [0, 4]", {0, 4}),
+        ("single == 0.1", {1}),
+        ("single > 0.25", {3, 4}),
+        ("single in [0.1, 0.2]", {1, 2}),
+        ("numbers[0] == 3", {3}),
+        ("array_contains(numbers, 3)", {2, 3}),
+        ("array_length(words) == 1", {0, 1, 2, 3, 4}),
+        ("tiny + 1 == 3", {2}),
+        ("2 == tiny", {2}),
+        ('text == "w\'0"', {0}),
+        ("tiny == 2.0", {2}),
+        ('exists meta["k"] && tiny != 0', {1, 2, 3, 4}),
+        ("text > 'w3'", {4}),
+        ("tiny == 1 OR tiny == 4", {1, 4}),
+        ("big == -9223372036854775808", {0}),
+        ("big >= -9223372036854775808", {0, 1, 2, 3, 4}),
+        ("big in [-9223372036854775808, 9223372036854775807]", {0, 1, 2, 3, 4}),
+        ("big > -9223372036854775808", {1, 2, 3, 4}),
     ],
-)  # fmt: skip
+)
 def test_filters_mean_the_same_on_every_engine(
     adapter: MilvusAdapter, filtered: Collection, capabilities: Capabilities, text: str, expected: set[int]
 ) -> None:
@@ -344,8 +382,8 @@ def test_filters_mean_the_same_on_every_engine(
 
 
 @pytest.fixture
-def filtered(adapter: MilvusAdapter, engine: RunningEngine) -> Iterator[Collection]:
-    made = make(adapter, fields=SCALARS)
+def filtered(adapter: MilvusAdapter) -> Collection:
+    made = shared(adapter, "filtered", fields=SCALARS)
     rows = [
         a_row(
             f"r{n}", tiny=n, flag=n % 2 == 0, text=f"w{n}" if n else "w'0", meta={"k": n}, extra=n, single=n / 10,
@@ -354,8 +392,7 @@ def filtered(adapter: MilvusAdapter, engine: RunningEngine) -> Iterator[Collecti
         for n in range(5)
     ]  # fmt: skip
     insert(adapter, made, rows)
-    yield made
-    adapter.drop_collection(DATABASE, made.name)
+    return made
 
 
 def test_what_is_not_there_is_not_found(adapter: MilvusAdapter) -> None:
@@ -367,18 +404,19 @@ def test_what_is_not_there_is_not_found(adapter: MilvusAdapter) -> None:
         adapter.list_collections("no_such_database")
 
 
-def test_a_released_collection_says_so(adapter: MilvusAdapter, collection: Collection) -> None:
-    adapter.release_collection(DATABASE, collection.name)
-    assert adapter.load_state(DATABASE, collection.name)[0] is LoadState.NOT_LOADED
+def test_a_released_collection_says_so(adapter: MilvusAdapter, fresh: Collection) -> None:
+    adapter.release_collection(DATABASE, fresh.name)
+    assert adapter.load_state(DATABASE, fresh.name)[0] is LoadState.NOT_LOADED
     with pytest.raises(NotLoaded):
-        adapter.query(DATABASE, collection, strong("tiny == 1", ["id"]))
-    adapter.load_collection(DATABASE, collection.name)
-    assert adapter.load_state(DATABASE, collection.name) == (LoadState.LOADED, 100)
+        adapter.query(DATABASE, fresh, strong("tiny == 1", ["id"]))
+    adapter.load_collection(DATABASE, fresh.name)
+    assert adapter.load_state(DATABASE, fresh.name) == (LoadState.LOADED, 100)
 
 
 def test_an_index_kind_that_the_engine_lacks_is_refused(adapter: MilvusAdapter, engine: RunningEngine) -> None:
     made = make(adapter)
     insert(adapter, made, [{"id": "a", "vector": [1.0] * DIMENSION}])
+    adapter.flush(DATABASE, made.name)  # Milvus Lite takes any kind while nothing is stored
     adapter.release_collection(DATABASE, made.name)
     adapter.drop_index(DATABASE, made.name, "vector")
     lacking = IndexKind.SCANN if engine.kind == "lite" else IndexKind.HNSW_SQ
@@ -419,11 +457,11 @@ def test_databases_hold_their_own_collections(adapter: MilvusAdapter) -> None:
     assert name not in adapter.list_databases()
 
 
-def test_flush_compact_and_statistics_answer(adapter: MilvusAdapter, collection: Collection) -> None:
-    insert(adapter, collection, [a_row(f"r{i}") for i in range(10)])
-    adapter.flush(DATABASE, collection.name)
-    adapter.compact(DATABASE, collection.name)
-    assert adapter.stored_rows(DATABASE, collection.name) == 10
-    adapter.rename_collection(DATABASE, collection.name, f"{collection.name}_renamed")
-    assert f"{collection.name}_renamed" in adapter.list_collections(DATABASE)
-    adapter.rename_collection(DATABASE, f"{collection.name}_renamed", collection.name)
+def test_flush_compact_and_statistics_answer(adapter: MilvusAdapter, fresh: Collection) -> None:
+    insert(adapter, fresh, [a_row(f"r{i}") for i in range(10)])
+    adapter.flush(DATABASE, fresh.name)
+    adapter.compact(DATABASE, fresh.name)
+    assert adapter.stored_rows(DATABASE, fresh.name) == 10
+    adapter.rename_collection(DATABASE, fresh.name, f"{fresh.name}_renamed")
+    assert f"{fresh.name}_renamed" in adapter.list_collections(DATABASE)
+    adapter.rename_collection(DATABASE, f"{fresh.name}_renamed", fresh.name)

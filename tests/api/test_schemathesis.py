@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -28,8 +31,17 @@ CHECKS = (
     response_headers_conformance,
     response_schema_conformance,
 )
+
+
+def served(environ: dict[str, Any], start_response: Any) -> Any:
+    """The application, without giving its connection back: that holds the transaction of the test."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    return application(environ, start_response)
+
+
 SCHEMA = schemathesis.openapi.from_dict(document())
-SCHEMA.app = application
+SCHEMA.app = served
 OPERATIONS = [(method, path) for path, methods in document()["paths"].items() for method in methods]
 
 

@@ -63,7 +63,7 @@ def test_a_search_answers_in_every_form_of_the_contract(search: Callable[..., An
     ring = search("range/", vector=EAST, radius=0.5, range_filter=0.9)
     assert ids(ring) == ["north_east"]
 
-    parts = [{"vector": EAST, "field": "vector", "top_k": 4}, {"vector": [0, 1, 0, 0], "top_k": 4}]
+    parts = [{"vector": EAST, "field": "vector", "top_k": 2}, {"vector": [0, 1, 0, 0], "top_k": 2}]
     fused = search("hybrid/", searches=parts, rerank={"strategy": "rrf", "k": 60}, top_k=2)
     assert ids(fused)[0] == "north_east"
     assert len(fused["results"]) == 2

@@ -100,7 +100,8 @@ def test_ids_are_minted_only_where_they_are_missing() -> None:
     batch = read_rows(rows, schema(key=Field("id", DataType.VARCHAR, primary=True, max_length=64), auto_id=True))
     assert batch.ids[1] == "mine"
     assert len(set(batch.ids)) == 3
-    numbers = read_rows([{"vector": [1, 2]}] * 3, schema(key=Field("id", DataType.INT64, primary=True), auto_id=True)).ids
+    counted = schema(key=Field("id", DataType.INT64, primary=True), auto_id=True)
+    numbers = read_rows([{"vector": [1, 2]}] * 3, counted).ids
     assert numbers == sorted(set(numbers))
 
 

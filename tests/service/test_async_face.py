@@ -41,8 +41,8 @@ def test_the_three_services_do_what_they_are_for(make: Callable[..., str]) -> No
     asyncio.run(story())
 
 
-def test_fifty_calls_at_once_from_one_loop(make: Callable[..., str]) -> None:
-    name = make()
+def test_fifty_calls_at_once_from_one_loop(empty: str) -> None:
+    name = empty
 
     async def story() -> None:
         vectors, search = VectorService(), SearchService(name)

@@ -1,13 +1,16 @@
 """Searches through the services against brute force, on each engine."""
 
+import secrets
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from tests.support.engines import RunningEngine
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest, NotFound
 from vectorstore.domain.models import Consistency, IndexKind, Metric
 from vectorstore.domain.requests import (
+    CollectionSpec,
     HybridPart,
     HybridRequest,
     IndexRequest,
@@ -15,7 +18,7 @@ from vectorstore.domain.requests import (
     Rerank,
     SearchRequest,
 )
-from vectorstore.service import SearchService, VectorService
+from vectorstore.service import CollectionService, SearchService, VectorService
 
 Make = Callable[..., str]
 ROWS, DIMENSION, QUERIES, TOP = 2_000, 32, 20, 10
@@ -59,12 +62,18 @@ def test_searches_equal_brute_force(make: Make, metric: Metric, kind: IndexKind)
     assert recall >= 0.95
 
 
+_small: dict[int, str] = {}
+
+
 @pytest.fixture
-def small(make: Make) -> tuple[str, np.ndarray]:
+def small(engine: RunningEngine, transactional_db: None) -> tuple[str, np.ndarray]:
+    """200 rows that no test changes, made once for each engine."""
     data = np.random.default_rng(5).normal(size=(200, 8)).astype(np.float32)
-    name = make(metric=Metric.COSINE)
-    fill(name, data)
-    return name, data
+    if engine.port not in _small:
+        name = _small[engine.port] = f"small_{secrets.token_hex(4)}"
+        CollectionService().create(CollectionSpec(name=name, dimension=8, metric=Metric.COSINE))
+        fill(name, data)
+    return _small[engine.port], data
 
 
 def test_filters_offsets_and_fields(small: tuple[str, np.ndarray]) -> None:
@@ -128,8 +137,8 @@ def test_bad_requests_are_refused_with_a_reason(small: tuple[str, np.ndarray], r
         SearchService().search(small[0], request_)
 
 
-def test_a_search_sees_each_write_before_it(make: Make) -> None:
-    name = make()
+def test_a_search_sees_each_write_before_it(empty: str) -> None:
+    name = empty
     for step in range(30):
         vector = [float(step), *[1.0] * 7]
         VectorService().upsert(name, [{"id": f"r{step}", "vector": vector}])

@@ -17,8 +17,8 @@ def rows(count: int, **more: Any) -> list[dict[str, Any]]:
     return [{"id": f"r{i}", "vector": [float(i)] * 8, "n": i} | more for i in range(count)]
 
 
-def test_an_inserted_row_can_be_read_at_once(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_an_inserted_row_can_be_read_at_once(empty: str) -> None:
+    name, service = empty, VectorService()
     assert service.insert(name, rows(3)) == ["r0", "r1", "r2"]
     assert service.count(name) == 3
     assert service.get(name, GetRequest(ids=["r2", "none", "r0"], output_fields=["n"])) == [
@@ -28,8 +28,8 @@ def test_an_inserted_row_can_be_read_at_once(make: Make) -> None:
     assert service.get(name, GetRequest(ids=["r1"])) == [{"id": "r1", "vector": [1.0] * 8, "n": 1}]
 
 
-def test_inserting_an_id_again_is_refused_and_changes_nothing(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_inserting_an_id_again_is_refused_and_changes_nothing(empty: str) -> None:
+    name, service = empty, VectorService()
     service.insert(name, rows(2))
     with pytest.raises(AlreadyExists) as caught:
         service.insert(name, [{"id": "new", "vector": [0.0] * 8}, {"id": "r1", "vector": [9.0] * 8}])
@@ -38,24 +38,24 @@ def test_inserting_an_id_again_is_refused_and_changes_nothing(make: Make) -> Non
     assert service.get(name, GetRequest(ids=["r1"]))[0]["n"] == 1
 
 
-def test_upsert_replaces_and_inserts(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_upsert_replaces_and_inserts(empty: str) -> None:
+    name, service = empty, VectorService()
     service.insert(name, rows(2, old=True))
     service.upsert(name, [{"id": "r1", "vector": [5.0] * 8, "n": 50}, {"id": "r9", "vector": [9.0] * 8, "n": 9}])
     assert service.count(name) == 3
     assert service.get(name, GetRequest(ids=["r1"], output_fields=["n", "old"])) == [{"id": "r1", "n": 50}]
 
 
-def test_one_bad_row_refuses_the_batch(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_one_bad_row_refuses_the_batch(empty: str) -> None:
+    name, service = empty, VectorService()
     with pytest.raises(InvalidRequest) as caught:
         service.insert(name, [*rows(3), {"id": "bad", "vector": [1.0]}])
     assert [error.pointer for error in caught.value.errors] == ["/vectors/3/vector"]
     assert service.count(name) == 0
 
 
-def test_delete_by_filter_deletes_what_matches_and_nothing_else(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_delete_by_filter_deletes_what_matches_and_nothing_else(empty: str) -> None:
+    name, service = empty, VectorService()
     service.insert(name, rows(50))
     assert service.delete(name, DeleteRequest(filter="n >= 10 and n < 15")) == 5
     assert service.count(name) == 45
@@ -63,8 +63,8 @@ def test_delete_by_filter_deletes_what_matches_and_nothing_else(make: Make) -> N
     assert service.count(name, CountRequest(filter="n < 10")) == 8
 
 
-def test_an_id_that_tries_to_break_out_deletes_nothing(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_an_id_that_tries_to_break_out_deletes_nothing(empty: str) -> None:
+    name, service = empty, VectorService()
     service.insert(name, rows(5))
     for hostile in ("zz'] or id != '' or id in ['", '"] or id != "" or id in ["', "') or (id != '", "\\"):
         assert service.delete(name, DeleteRequest(ids=[hostile])) == 0
@@ -74,13 +74,13 @@ def test_an_id_that_tries_to_break_out_deletes_nothing(make: Make) -> None:
 @pytest.mark.parametrize(
     "request_", [DeleteRequest(), DeleteRequest(ids=["a"], filter="n == 1"), DeleteRequest(filter=" ")]
 )
-def test_delete_wants_exactly_one_way(make: Make, request_: DeleteRequest) -> None:
+def test_delete_wants_exactly_one_way(empty: str, request_: DeleteRequest) -> None:
     with pytest.raises(InvalidRequest):
-        VectorService().delete(make(), request_)
+        VectorService().delete(empty, request_)
 
 
-def test_query_filters_pages_and_projects(make: Make) -> None:
-    name, service = make(), VectorService()
+def test_query_filters_pages_and_projects(empty: str) -> None:
+    name, service = empty, VectorService()
     service.insert(name, rows(30))
     found = service.query(name, QueryRequest(filter="n > 20", output_fields=["n"], limit=5))
     assert len(found) == 5
@@ -141,19 +141,19 @@ def test_bad_ids_are_named(make: Make) -> None:
     assert [error.pointer for error in caught.value.errors] == ["/ids/1", "/ids/2"]
 
 
-def test_a_batch_over_the_limit_names_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_over_the_limit_names_it(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from vectorstore.config.settings import current
 
-    name = make()
+    name = empty
     monkeypatch.setenv("VECTORSTORE_MAX_BATCH_ROWS", "10")
     current.cache_clear()
     with pytest.raises(PayloadTooLarge, match="at most 10"):
         VectorService().insert(name, rows(11))
 
 
-def test_insert_batch_reports_its_progress(make: Make) -> None:
+def test_insert_batch_reports_its_progress(empty: str) -> None:
     seen: list[int] = []
-    name = make()
+    name = empty
     assert VectorService().insert_batch(name, iter(rows(4500)), progress=seen.append) == 4500
     assert seen == [2000, 4000, 4500]
     assert VectorService().count(name) == 4500
@@ -164,7 +164,9 @@ def test_a_released_collection_refuses_reads_and_takes_them_after_loading(make: 
     VectorService().insert(name, rows(1))
     CollectionService().release(name)
     with pytest.raises(NotLoaded):
-        VectorService().count(name)
+        VectorService().query(name, QueryRequest())
+    with pytest.raises(NotLoaded):
+        VectorService().insert(name, rows(1))
     CollectionService().load(name)
     assert VectorService().count(name) == 1
 

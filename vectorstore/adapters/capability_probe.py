@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def _accepted(
     found = []
     for kind in kinds:
         spec = IndexSpec("vector", kind, metric, _PARAMS.get(kind, {}))
-        if _attempt(lambda spec=spec: adapter.create_index(_DATABASE, collection.name, spec)):
+        if _attempt(partial(adapter.create_index, _DATABASE, collection.name, spec)):
             found.append(kind)
         # Always: Milvus Lite keeps a definition that it has just refused.
         _attempt(lambda: _drop_index(adapter, collection))

@@ -1,7 +1,8 @@
 """Vector searches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Any
 
 import orjson
@@ -25,7 +26,7 @@ class VectorQuery:
     vectors: Sequence[Any]
     limit: int
     offset: int = 0
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = made_by(default_factory=dict)
     expression: str = ""
     output_fields: Sequence[str] = ()
     partitions: Sequence[str] = ()

@@ -15,7 +15,7 @@ from vectorstore.admin import live
 from vectorstore.admin.actions import do
 from vectorstore.admin.calls import allowed
 from vectorstore.admin.pages import collection_create, collection_detail, collection_drop, search_playground
-from vectorstore.admin.summary import dimensions, indexes
+from vectorstore.admin.summary import count, dimensions, indexes
 from vectorstore.models import CollectionRecord
 
 
@@ -84,9 +84,9 @@ class CollectionAdmin(ModelAdmin):
         return record.name, where + about
 
     @display(description="Rows", empty_value="–")
-    def rows(self, record: CollectionRecord) -> int | None:
+    def rows(self, record: CollectionRecord) -> str | None:
         view = _live(record).view
-        return view.row_count if view else None
+        return count(view.row_count) or None if view else None
 
     @display(description="Dimension", empty_value="–")
     def dimension(self, record: CollectionRecord) -> str | None:

@@ -1,5 +1,6 @@
 """Short texts about collections, from the live state or, while Milvus is away, from the record."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ def dimensions(record: CollectionRecord, view: CollectionView | None) -> str:
     """Each vector field's dimension; with the field's name where there are several."""
     fields = [_plain(item) for item in view.collection.fields] if view else record.schema.get("fields", [])
     vectors = [item for item in fields if item["type"].endswith("VECTOR")]
-    sizes = [str(item["dimension"]) if item.get("dimension") else "sparse" for item in vectors]
+    sizes = [count(item["dimension"]) if item.get("dimension") else "sparse" for item in vectors]
     if len(vectors) == 1:
         return sizes[0]
     return ", ".join(f"{size} ({item['name']})" for item, size in zip(vectors, sizes, strict=True))
@@ -44,11 +45,23 @@ def indexes(record: CollectionRecord, view: CollectionView | None) -> str:
     return ", ".join(f"{item.kind} · {item.metric}" for item in record.indexes.all())
 
 
-def size(count: int | None) -> str:
+def count(number: int | None) -> str:
+    """A count with its thousands apart."""
+    return "" if number is None else f"{number:,}"
+
+
+def cell(value: Any) -> str:
+    """A value of a row as text; lists, objects and numbers as JSON."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def size(bytes_held: int | None) -> str:
     """Bytes in binary units."""
-    if count is None:
+    if bytes_held is None:
         return ""
-    amount = float(count)
+    amount = float(bytes_held)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"

@@ -49,7 +49,7 @@ _PQ = {
 RULES: dict[IndexKind, KindRules] = {
     IndexKind.FLAT: KindRules(_DENSE, {}, {}, "Compares with every vector: exact, for small collections."),
     IndexKind.IVF_FLAT: KindRules(_DENSE, _NLIST, _NPROBE, "Clusters, vectors kept whole."),
-    IndexKind.IVF_SQ8: KindRules(_DENSE, _NLIST, _NPROBE, "Clusters, one byte a component: a quarter of the memory."),
+    IndexKind.IVF_SQ8: KindRules(_DENSE, _NLIST, _NPROBE, "Clusters, a byte a component: a quarter of the memory."),
     IndexKind.IVF_PQ: KindRules(_DENSE, {**_NLIST, **_PQ}, _NPROBE, "Clusters, product quantisation: least memory."),
     IndexKind.HNSW: KindRules(_DENSE, _GRAPH, _EF, "A graph: fastest at high recall, most memory."),
     IndexKind.HNSW_SQ: KindRules(_DENSE, _GRAPH, _EF, "A graph over scalar-quantised vectors."),
@@ -70,7 +70,9 @@ RULES: dict[IndexKind, KindRules] = {
     IndexKind.SPARSE_WAND: KindRules(_SPARSE, {}, {}, "An inverted index with the WAND algorithm."),
 }
 
-_EXTRA_BUILD = {IndexKind.HNSW_SQ: {"sq_type": ("SQ6", "SQ8", "BF16", "FP16")}}
+_EXTRA_BUILD: dict[IndexKind, dict[str, tuple[str, ...]]] = {
+    IndexKind.HNSW_SQ: {"sq_type": ("SQ6", "SQ8", "BF16", "FP16")}
+}
 
 EXACT_ROWS = 2_000
 """Up to here comparing with every vector is as fast as a graph."""

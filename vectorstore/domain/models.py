@@ -1,6 +1,7 @@
 """Value types that name Milvus's own concepts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from enum import StrEnum
 from typing import Any
 
@@ -113,7 +114,7 @@ class IndexSpec:
     field: str
     kind: IndexKind
     metric: Metric
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = made_by(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class SearchHit:
 
     id: RowId
     score: float
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = made_by(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Aliases: other names of collections."""
 
+from collections.abc import Sequence
+
 from vectorstore.domain.errors import AlreadyExists, NotFound
 from vectorstore.service.catalogue import forget, look_up
 from vectorstore.service.collection_spec import require_name
@@ -9,7 +11,7 @@ from vectorstore.service.representations import AliasView
 
 
 class AliasService(Service):
-    def list(self) -> list[AliasView]:
+    def list(self) -> Sequence[AliasView]:
         """All aliases of the database, sorted."""
         with self.scope.operation("alias.view"):
             found = engine_of(self.scope.cluster).adapter.list_aliases(self.scope.database)

@@ -1,5 +1,7 @@
 """Collections: made, described, changed, dropped."""
 
+from collections.abc import Sequence
+
 from vectorstore.adapters.capability_probe import PROBE_PREFIX
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.config.settings import current
@@ -29,13 +31,13 @@ from vectorstore.service.representations import CollectionStats, CollectionView
 
 
 class CollectionService(Service):
-    def names(self, search: str = "") -> list[str]:
+    def names(self, search: str = "") -> Sequence[str]:
         """Names of all collections, sorted; with ``search``, those that contain it."""
         with self.scope.operation("collection.view"):
             found = engine_of(self.scope.cluster).adapter.list_collections(self.scope.database)
             return [name for name in found if search.lower() in name.lower() and not name.startswith(PROBE_PREFIX)]
 
-    def list(self) -> list[CollectionView]:
+    def list(self) -> Sequence[CollectionView]:
         """All collections with their live state; those made elsewhere are adopted."""
         found = []
         for name in self.names():
@@ -72,7 +74,7 @@ class CollectionService(Service):
             forget(self.scope)
             return self._view(collection.name)
 
-    def _build(self, collection: Collection, indexes: list[IndexSpec], replicas: int) -> None:
+    def _build(self, collection: Collection, indexes: Sequence[IndexSpec], replicas: int) -> None:
         adapter = engine_of(self.scope.cluster).adapter
         adapter.create_collection(self.scope.database, collection)
         for index in indexes:
@@ -91,11 +93,8 @@ class CollectionService(Service):
             return self._view(name)
 
     def _view(self, name: str) -> CollectionView:
-        known, _ = look_up(self.scope, name)
+        known, record = self._recorded(name)
         adapter, schema = known.engine.adapter, known.schema
-        record = CollectionRecord.objects.select_related("owner").filter(pk=known.record_id).first()
-        if record is None:
-            raise NotFound(f"There is no collection {name[:255]!r}.")
         load_state, progress = adapter.load_state(self.scope.database, schema.name)
         return CollectionView(
             collection=schema,
@@ -112,6 +111,16 @@ class CollectionService(Service):
             partitions=adapter.list_partitions(self.scope.database, schema.name),
             embedding=known.embedding,
         )
+
+    def _recorded(self, name: str) -> tuple[KnownCollection, CollectionRecord]:
+        """The collection with its record; one whose record was deleted is adopted again."""
+        for _ in range(2):
+            known, _state = look_up(self.scope, name)
+            record = CollectionRecord.objects.select_related("owner").filter(pk=known.record_id).first()
+            if record is not None:
+                return known, record
+            forget(self.scope)
+        raise NotFound(f"There is no collection {name[:255]!r}.")
 
     def _rows(self, known: KnownCollection) -> int | None:
         address = self.scope.address(known.schema.name)
@@ -182,9 +191,11 @@ class CollectionService(Service):
             known, _ = look_up(self.scope, name)
             if not known.indexes:
                 raise Conflict(f"The collection {known.schema.name} has no index; create one before loading it.")
-            replicas = CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
-            known.engine.adapter.load_collection(self.scope.database, known.schema.name, replicas)
+            known.engine.adapter.load_collection(self.scope.database, known.schema.name, self._replicas(known))
             return self._view(name)
+
+    def _replicas(self, known: KnownCollection) -> int:
+        return CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
 
     def release(self, name: str) -> CollectionView:
         """Release from memory; searches answer 409 until it is loaded again."""
@@ -215,9 +226,12 @@ class CollectionService(Service):
             adapter = known.engine.adapter
             if adapter.has_collection(self.scope.database, new_name):
                 raise AlreadyExists(f"The name {new_name!r} is taken by a collection or an alias.")
+            loaded = adapter.load_state(self.scope.database, known.schema.name)[0] is LoadState.LOADED
             adapter.rename_collection(self.scope.database, known.schema.name, new_name)
             records.rename(known.record_id, new_name)
             forget(self.scope)
+            if loaded:  # Milvus Lite releases what it renames
+                adapter.load_collection(self.scope.database, new_name, self._replicas(known))
             return self._view(new_name)
 
     def truncate(self, name: str) -> CollectionView:

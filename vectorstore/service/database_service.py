@@ -1,5 +1,7 @@
 """Databases of a cluster."""
 
+from collections.abc import Sequence
+
 from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
 from vectorstore.models import CollectionRecord
 from vectorstore.service.catalogue import forget
@@ -11,7 +13,7 @@ DEFAULT = "default"
 
 
 class DatabaseService(Service):
-    def list(self) -> list[str]:
+    def list(self) -> Sequence[str]:
         """Names of all databases, sorted."""
         with self.scope.operation("database.view"):
             return engine_of(self.scope.cluster).adapter.list_databases()

@@ -27,8 +27,10 @@ from vectorstore.service.vector_service import VectorService
 NAME = "python_docs"
 EMBEDDING = EmbeddingSpec(provider="tfidf_svd", source="text", field="vector", options={"model": NAME})
 
-_DIMENSION = 384
+DIMENSION = 384
 _CHUNK_ROWS = 500
+_BUILD = "vectorstore.demo.build"
+"""A property that tells our collection from a namesake. Every engine keeps it; Milvus Lite loses descriptions."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, how much of it is done and how much there is of it."""
@@ -89,7 +91,7 @@ class DemoService(Service):
         rows = harvest()
         progress("reading docstrings", 1, 1)
         progress("fitting the model", 0, 1)
-        fit([row["text"] for row in rows], NAME, _DIMENSION)
+        fit([row["text"] for row in rows], NAME, DIMENSION)
         progress("fitting the model", 1, 1)
         CollectionService(self.scope).create(_spec(build, len(rows)))
         self._insert(rows, progress)
@@ -122,24 +124,14 @@ def _spec(build: str, rows: int) -> CollectionSpec:
             ),
             FieldSpec(name="signature", type=DataType.VARCHAR, max_length=1024),
             FieldSpec(name="text", type=DataType.VARCHAR, max_length=16_000),
-            FieldSpec(
-                name="vector",
-                type=DataType.FLOAT_VECTOR,
-                dimension=_DIMENSION,
-                # Milvus keeps it and nobody can edit it, so that it tells our collection from a namesake.
-                description=_mark(build),
-            ),
+            FieldSpec(name="vector", type=DataType.FLOAT_VECTOR, dimension=DIMENSION),
         ],
         index=IndexRequest(field="vector", metric=Metric.COSINE),
         expected_rows=rows,
+        properties={_BUILD: build},
         embedding=EMBEDDING,
     )
 
 
-def _mark(build: str) -> str:
-    return f"text by TF-IDF and SVD, build {build}"
-
-
 def _is_ours(view: CollectionView, marker: Marker) -> bool:
-    field = view.collection.field("vector")
-    return field is not None and field.description == _mark(marker.build)
+    return view.collection.properties.get(_BUILD) == marker.build

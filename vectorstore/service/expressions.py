@@ -28,10 +28,8 @@ def write(known: KnownCollection, *nodes: Node | None) -> str:
     Raises:
         UnsupportedByEngine: the engine's language lacks something.
     """
-    given = [node for node in nodes if node is not None]
-    if not given:
-        return ""
-    return serialise(conjunction(*given), known.engine.capabilities.dialect)
+    whole = conjunction(*nodes)
+    return serialise(whole, known.engine.capabilities.dialect) if whole is not None else ""
 
 
 def output_fields(known: KnownCollection, asked: list[str] | None, *, default_all: bool) -> list[str]:

@@ -1,5 +1,7 @@
 """Indexes: listed, made, dropped, rebuilt."""
 
+from collections.abc import Sequence
+
 from vectorstore.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from vectorstore.domain.models import IndexKind, IndexSpec, IndexState
 from vectorstore.domain.requests import IndexRequest
@@ -14,7 +16,7 @@ from vectorstore.service.context import Service
 class IndexService(Service):
     """``create``, ``drop`` and ``rebuild`` with their asynchronous twins."""
 
-    def list(self, collection_name: str) -> list[IndexState]:
+    def list(self, collection_name: str) -> Sequence[IndexState]:
         """The indexes of all vector fields with their build state."""
         with self.scope.operation("index.view", collection_name):
             known, _ = look_up(self.scope, collection_name)

@@ -1,5 +1,7 @@
 """Partitions of a collection."""
 
+from collections.abc import Sequence
+
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.config.collection_config import DEFAULT_PARTITION
 from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
@@ -11,7 +13,7 @@ from vectorstore.service.representations import PartitionView
 
 
 class PartitionService(Service):
-    def list(self, collection_name: str) -> list[PartitionView]:
+    def list(self, collection_name: str) -> Sequence[PartitionView]:
         """Partitions with their exact row counts (None while the collection is not loaded)."""
         with self.scope.operation("partition.view", collection_name):
             known, state = look_up(self.scope, collection_name)

@@ -53,9 +53,13 @@ class AliasView:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """``results`` is a list per query where several vectors were asked for, else one list."""
+    """``results`` is a list per query where several vectors were asked for, else one list.
+
+    ``primary`` is the name of the key field, which output fields may repeat.
+    """
 
     results: list[SearchHit] | list[list[SearchHit]]
     cache: str
     took_ms: float
     profile: dict[str, Any] | None = None
+    primary: str = ""

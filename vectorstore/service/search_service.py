@@ -68,6 +68,7 @@ class SearchService(Service):
             cache="bypass",
             took_ms=_ms(time.perf_counter() - began),
             profile=_profile(plan, planned - began, answered - planned) if request.profile else None,
+            primary=known.schema.primary.name,
         )
 
     def hybrid(self, collection_name: str, request: HybridRequest) -> SearchAnswer:
@@ -77,7 +78,8 @@ class SearchService(Service):
             known, state = look_up(self.scope, collection_name)
             plans = self._plan_parts(known, state, request)
             hits = self._fuse(known, plans, request)
-        return SearchAnswer(results=hits, cache="bypass", took_ms=_ms(time.perf_counter() - began))
+        spent = _ms(time.perf_counter() - began)
+        return SearchAnswer(results=hits, cache="bypass", took_ms=spent, primary=known.schema.primary.name)
 
     def _plan_parts(self, known: KnownCollection, state: State, request: HybridRequest) -> list[Plan]:
         check_window(request.top_k, 0, "/top_k")
@@ -215,5 +217,5 @@ def _candidates(plan: Plan, rows: int) -> int:
     params = plan.query.params
     if "nprobe" in params and plan.index is not None:
         share = params["nprobe"] / max(1, int(plan.index.params.get("nlist", params["nprobe"])))
-        return min(rows, round(rows * min(1.0, share)))
+        return min(rows, round(rows * min(1.0, float(share))))
     return min(rows, int(params.get("ef") or params.get("search_list") or rows))

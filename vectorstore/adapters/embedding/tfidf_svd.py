@@ -88,7 +88,8 @@ class TfidfSvdEmbedder:
             if indices:
                 vectors[row] = weights @ model.components[indices]
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        vectors /= np.where(lengths > 0, lengths, 1)
+        return vectors
 
     def embed_query(self, text: str) -> Floats:
         vector: Floats = self.embed([text])[0]
@@ -120,6 +121,7 @@ def fit(texts: Sequence[str], name: str, dimension: int) -> TfidfSvdEmbedder:
     """
     from scipy.sparse import csr_matrix
     from sklearn.decomposition import TruncatedSVD
+    from threadpoolctl import threadpool_limits
 
     if not _NAME.fullmatch(name):
         raise InvalidRequest("the name of a model has 1 to 64 characters: a to z, digits, _ and -")
@@ -142,7 +144,8 @@ def fit(texts: Sequence[str], name: str, dimension: int) -> TfidfSvdEmbedder:
     matrix = csr_matrix((np.array(values, np.float32) * idf[columns], columns, starts))
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     matrix.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(starts)).astype(np.float32)
-    svd = TruncatedSVD(dimension, n_iter=4, random_state=0).fit(matrix)
+    with threadpool_limits(1):  # threads that wait for each other by spinning are ten times slower on a busy machine
+        svd = TruncatedSVD(dimension, n_iter=4, random_state=0).fit(matrix)
     components = np.ascontiguousarray(svd.components_.T, dtype=np.float32)
     path = _folder(current()) / f"{name}.npz"
     _write(path, _Model(vocabulary, compounds, idf, components))

@@ -34,7 +34,12 @@ class CreateForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"dir": "ltr", "autocomplete": "off", "spellcheck": "false"}),
     )
     description = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
-    schema = forms.ChoiceField(choices=_SCHEMAS, initial=SHORT, widget=UnfoldAdminRadioSelectWidget(choices=_SCHEMAS))
+    schema = forms.ChoiceField(
+        choices=_SCHEMAS,
+        initial=SHORT,
+        label="Form of the schema",
+        widget=UnfoldAdminRadioSelectWidget(choices=_SCHEMAS),
+    )
     dimension = forms.IntegerField(
         required=False,
         help_text=f"Components of each vector, 1 to {limits.MAX_DIMENSION:,}.",

@@ -15,6 +15,7 @@ from unfold.widgets import (
 
 from vectorstore.config.collection_config import MAX_WINDOW
 from vectorstore.domain.errors import VectorStoreError
+from vectorstore.domain.models import DataType
 from vectorstore.domain.requests import SearchRequest
 from vectorstore.service.representations import CollectionView
 
@@ -52,7 +53,6 @@ class SearchForm(forms.Form):
     field = forms.ChoiceField(required=False, label="Vector field", widget=UnfoldAdminSelectWidget)
     filter = forms.CharField(
         required=False,
-        help_text='For example kind == "function" and module like "json%".',
         widget=UnfoldAdminTextInputWidget(attrs=_LTR),
     )
     top_k = forms.IntegerField(
@@ -88,6 +88,7 @@ class SearchForm(forms.Form):
             del self.fields["field"]
         if not choices:
             del self.fields["columns"]
+        self.fields["filter"].help_text = _example(view)
         if view is not None:
             self.fields["id"].widget.attrs["placeholder"] = f"A value of {view.collection.primary.name}"
 
@@ -122,8 +123,19 @@ class SearchForm(forms.Form):
     def place_errors(self, error: VectorStoreError) -> None:
         """Put each error beside the input that it is about."""
         if not error.errors:
-            self.add_error("id" if error.code == "not_found" and self.cleaned_data["by"] == ROW else None, error.detail)
+            about_query = error.code in ("invalid", "not_found", "embedding_failed")
+            self.add_error(self.cleaned_data["by"] if about_query else None, error.detail)
         for item in error.errors:
             first = item.pointer.strip("/").split("/")[0]
             name = _INPUTS.get(first, first)
             self.add_error(name if name in self.fields else None, item.detail)
+
+
+def _example(view: CollectionView | None) -> str:
+    """A filter that fits the schema."""
+    fields = [item for item in view.collection.scalar_fields if not item.primary] if view else []
+    text = next((item.name for item in fields if item.type is DataType.VARCHAR), None)
+    number = next((item.name for item in fields if item.type.is_integer), None)
+    parts = [f'{text} like "abc%"' if text else "", f"{number} >= 10" if number else ""]
+    example = " and ".join(part for part in parts if part)
+    return f"For example {example}" if example else "An expression over the row's fields; empty for all rows."

@@ -26,4 +26,4 @@ def find(key: str | int) -> CollectionRecord:
 
 def context(request: HttpRequest, model_admin: Any, title: str, **values: Any) -> dict[str, Any]:
     """The admin site's context with the page's own."""
-    return {**model_admin.admin_site.each_context(request), "title": title, "opts": model_admin.opts, **values}
+    return {**model_admin.admin_site.each_context(request), "title": title, **values}

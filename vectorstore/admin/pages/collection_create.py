@@ -14,6 +14,7 @@ from vectorstore.admin.forms.collection_create import FULL, CreateForm, place_er
 from vectorstore.admin.forms.field_rows import FIRST_ROWS, FieldRows, FieldRowSet
 from vectorstore.admin.forms.index_choice import kinds_of
 from vectorstore.admin.pages.base import context, require
+from vectorstore.admin.summary import count
 from vectorstore.config.collection_config import shards_for
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
@@ -22,7 +23,7 @@ from vectorstore.models import CollectionRecord
 from vectorstore.service import CollectionService, Scope
 from vectorstore.service.engines import engine_of
 
-_STEPS = (None, 1_000_000, 100_000_000, 1_000_000_000)
+_STEPS = (1_000_000, 100_000_000, 1_000_000_000)
 
 
 def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
@@ -32,8 +33,8 @@ def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if request.method == "POST":
         data = request.POST.copy()
         if "add_field" in data:
-            count = data.get("fields-TOTAL_FORMS", "")
-            data["fields-TOTAL_FORMS"] = str(int(count) + 1 if _is_count(count) else 1)
+            so_far = data.get("fields-TOTAL_FORMS", "")
+            data["fields-TOTAL_FORMS"] = str(int(so_far) + 1 if _is_count(so_far) else 1)
         form = CreateForm(data, kinds=kinds)
         rows = FieldRows(data, prefix="fields")
         if "add_field" not in data and _valid(form, rows):
@@ -52,7 +53,8 @@ def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         kinds=list(kinds_of(form, kinds)),
         outage=outage,
         suggested=_suggestion(form),
-        steps=[(rows, shards_for(rows, current().milvus_collection_shards)) for rows in _STEPS],
+        unknown=shards_for(None, current().milvus_collection_shards),
+        steps=[(count(size), shards_for(size, current().milvus_collection_shards)) for size in _STEPS],
     )
     return TemplateResponse(request, "admin/vectorstore/collection_create.html", page)
 

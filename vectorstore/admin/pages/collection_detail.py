@@ -12,7 +12,7 @@ from vectorstore.admin.actions import RIGHTS, do
 from vectorstore.admin.calls import CHANGED, allowed, log, reported, scope_for
 from vectorstore.admin.forms.collection_edit import EditForm
 from vectorstore.admin.pages.base import context, find, require
-from vectorstore.admin.summary import dimensions, field_lines, indexes, size
+from vectorstore.admin.summary import count, dimensions, field_lines, indexes, size
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.domain.requests import CollectionChanges
 from vectorstore.models import CollectionRecord
@@ -35,6 +35,7 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         request,
         model_admin,
         record.name,
+        opts=model_admin.opts,
         original=record,
         record=record,
         form=form,
@@ -42,6 +43,8 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         view=state.view,
         outage=outage,
         stats=stats,
+        rows=count(stats.row_count) if stats else "",
+        stored=count(stats.stored_rows) if stats else "",
         memory=size(stats.size_bytes) if stats else "",
         state_text=live.STATE_TEXTS[state.state],
         state_colour=live.STATE_COLOURS[state.state],

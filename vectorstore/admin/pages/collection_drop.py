@@ -11,6 +11,7 @@ from vectorstore.admin import live
 from vectorstore.admin.calls import DELETED, log, reported, scope_for
 from vectorstore.admin.forms.collection_edit import DropForm
 from vectorstore.admin.pages.base import context, find, require
+from vectorstore.admin.summary import count
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.models import CollectionRecord
 from vectorstore.service import CollectionService
@@ -20,11 +21,11 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
     """What will be lost, and the name to type; a POST drops."""
     require(request, "collection.drop")
     record = find(key)
-    outage, rows = "", None
+    outage, stats = "", None
     try:
         state = live.live(request, record)
         if state.view:
-            rows = CollectionService(scope_for(request, record)).stats(record.name)
+            stats = CollectionService(scope_for(request, record)).stats(record.name)
     except VectorStoreError as error:
         state, outage = live.Live(), live.outage_of(error)
     form = DropForm(request.POST or None, name=record.name)
@@ -34,11 +35,13 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         request,
         model_admin,
         f"Drop {record.name}",
+        opts=model_admin.opts,
         original=record,
         record=record,
         form=form,
         view=state.view,
-        stats=rows,
+        rows=count(stats.row_count) if stats else "",
+        stored=count(stats.stored_rows) if stats else "",
         gone=state.state == live.GONE,
         outage=outage,
     )

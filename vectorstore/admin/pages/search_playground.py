@@ -13,16 +13,15 @@ from vectorstore.admin import live
 from vectorstore.admin.calls import scope_for
 from vectorstore.admin.forms.search import DYNAMIC, ROW, SearchForm
 from vectorstore.admin.pages.base import context, require
-from vectorstore.admin.summary import dimensions, indexes
+from vectorstore.admin.summary import cell, count, dimensions, indexes
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import NotFound, VectorStoreError
 from vectorstore.domain.models import Metric, SearchHit
 from vectorstore.models import CollectionRecord
 from vectorstore.service import CollectionService, SearchService
+from vectorstore.service.demo_service import NAME as DEMO
 from vectorstore.service.representations import CollectionView
 
-DEMO = "python_docs"
-"""The collection that the first start fills."""
 EXAMPLES = ("parse a date from a string", "read a CSV file", "run a command and capture its output")
 
 
@@ -34,7 +33,7 @@ class Result:
     id: str
     score: float
     bar: float
-    cells: list[tuple[str, Any]]
+    cells: list[tuple[str, str]]
     more: str
 
 
@@ -70,6 +69,7 @@ def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         columns=columns,
         results=results,
         took=took,
+        rows=count(found.row_count) if found else "",
         dimension=dimensions(record, found) if record else "",
         index=indexes(record, found) if record else "",
         examples=_examples(record),
@@ -125,7 +125,7 @@ def _results(
             id=str(hit.id),
             score=hit.score,
             bar=_bar(hit.score, scores, metric),
-            cells=[(name, hit.fields.get(name)) for name in columns],
+            cells=[(name, cell(hit.fields.get(name))) for name in columns],
             more=f"{here}?{urlencode({**kept, 'by': ROW, 'id': str(hit.id)}, doseq=True)}",
         )
         for rank, hit in enumerate(hits, start=1)

@@ -28,20 +28,24 @@ class SearchBody(TypedDict):
 
 
 def search_body(answer: SearchAnswer) -> SearchBody:
+    primary = answer.primary
     body: SearchBody = {
         "results": [
-            _hit(item) if isinstance(item, SearchHit) else [_hit(hit) for hit in item] for item in answer.results
+            _hit(item, primary) if isinstance(item, SearchHit) else [_hit(hit, primary) for hit in item]
+            for item in answer.results
         ],
         "cache": answer.cache,
-        "took_ms": round(answer.took_ms, 3),
+        "took_ms": answer.took_ms,
     }
     if answer.profile is not None:
         body["profile"] = answer.profile
     return body
 
 
-def _hit(hit: SearchHit) -> Hit:
-    return {"id": str(hit.id), "score": _finite(hit.score), "fields": hit.fields}
+def _hit(hit: SearchHit, primary: str) -> Hit:
+    key = str(hit.id)
+    fields = {**hit.fields, primary: key} if primary in hit.fields else hit.fields
+    return {"id": key, "score": _finite(hit.score), "fields": fields}
 
 
 def _finite(score: float) -> float:

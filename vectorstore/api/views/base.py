@@ -4,6 +4,7 @@ Django REST framework's dispatch negotiates content, builds parsers and renders 
 Answers here are always JSON, so this one skips all that: a search then costs little beside Milvus.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -16,14 +17,16 @@ from rest_framework.views import APIView
 from vectorstore.access.actor import Actor
 from vectorstore.api.authentication import SessionAuthentication, TokenAuthentication
 from vectorstore.api.decode import decode, read_body
-from vectorstore.api.openapi import Schema
+from vectorstore.api.openapi import NAME_PATTERN, Schema
 from vectorstore.api.operation import declared
 from vectorstore.api.pagination import Key, Pages, refined
 from vectorstore.api.problems import method_not_allowed, problem_response, translate
 from vectorstore.api.renderers import encode
 from vectorstore.config.settings import current
-from vectorstore.domain.errors import NotAuthenticated
+from vectorstore.domain.errors import NotAuthenticated, NotFound
 from vectorstore.service.context import Scope
+
+_NAME = re.compile(NAME_PATTERN)
 
 
 class View(APIView):
@@ -90,8 +93,7 @@ class EngineView(View):
         if not self.request.META.get("QUERY_STRING"):
             return Scope(actor=self.actor)
         asked = self.request.query_params
-        return Scope(
-            actor=self.actor,
-            cluster=asked.get("cluster") or "default",
-            database=asked.get("database") or "default",
-        )
+        database = asked.get("database") or "default"
+        if not _NAME.fullmatch(database):  # Milvus takes it in a gRPC header, which holds no such text
+            raise NotFound("There is no database of that name.")
+        return Scope(actor=self.actor, cluster=asked.get("cluster") or "default", database=database)

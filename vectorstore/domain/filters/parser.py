@@ -75,8 +75,9 @@ def parse(text: str) -> Node:
         what = "the filter ends too early" if found.type == "$END" else f"{str(found)[:40]!r} is not expected here"
         raise invalid(at, f"{what}; expected {_expected(error.expected)}") from None
     except UnexpectedCharacters as error:
-        at = error.pos_in_stream + 1
-        character = text[error.pos_in_stream]
+        position = error.pos_in_stream or 0
+        at = position + 1
+        character = text[position]
         hint = _HINTS.get(character, f"{character!r} is not expected here")
         raise invalid(at, f"{hint}; expected {_expected(error.allowed or ())}") from None
     except UnexpectedInput:

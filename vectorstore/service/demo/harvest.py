@@ -35,6 +35,7 @@ SKIPPED = frozenset(
         "nt",
         "ntpath",
         "nturl2path",
+        "posix",
         "posixpath",  # known as os.path
         "pydoc_data",
         "test",
@@ -53,6 +54,7 @@ PUBLIC_HOMES = {"posix": "os", "posixpath": "os.path", "genericpath": "os.path"}
 SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
 
 ID_BYTES, SIGNATURE_BYTES, TEXT_BYTES = 256, 1024, 16_000
+DEFAULT_LENGTH = 60
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 BOILERPLATE = ("Alias for field number ", "An enumeration.")
 
@@ -81,13 +83,12 @@ def rows() -> Iterator[dict[str, str]]:
     for name, module in modules.items():
         add(found, module, name, "", "module")
     seen: set[int] = set()
-    for home, path, item in sorted(top_level(modules), key=lambda entry: (entry[0], entry[1])):
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, type):
+    # Functions first: random.randint is a method of a hidden object, and is not to be known as one.
+    for home, path, item in sorted(top_level(modules), key=lambda entry: (isinstance(entry[2], type), *entry[:2])):
+        if isinstance(item, type) and id(item) not in seen:
             add_class(found, item, home, path, seen)
-        else:
+        elif not isinstance(item, type) and id(function := getattr(item, "__func__", item)) not in seen:
+            seen.add(id(function))
             add(found, item, home, path, "function")
     return (found[key] for key in sorted(found))
 
@@ -145,13 +146,13 @@ def is_alien(home: str) -> bool:
 
 def add_class(found: dict[str, dict[str, str]], item: type, home: str, path: str, seen: set[int]) -> None:
     """The class, and what it defines itself: methods, properties, nested classes."""
+    seen.add(id(item))
     add(found, item, home, path, "class")
     for name, value in sorted(vars(item).items()):
         if name.startswith("_"):
             continue
         if isinstance(value, type):
             if value.__qualname__.startswith(item.__qualname__ + ".") and id(value) not in seen:
-                seen.add(id(value))
                 add_class(found, value, home, f"{path}.{name}", seen)
         elif isinstance(value, property):
             add(found, value, home, f"{path}.{name}", "property")
@@ -203,12 +204,33 @@ def signature_of(item: Any, path: str, text: str) -> tuple[str, str]:
     first, _, rest = text.partition("\n")
     written = re.match(rf"(?:[A-Za-z_]\w*\.)*{name}(\(.*\)(?:\s*->\s*\S.*)?)$", first.strip())
     try:
-        made = " ".join(ADDRESS.sub("", str(inspect.signature(item))).split())
+        made = " ".join(ADDRESS.sub("", str(plain(inspect.signature(item)))).split())
     except Exception:  # ValueError and TypeError by contract; wrapped objects raise others
         made = ""
     if written and rest.strip():
         return made or written[1], rest.strip()
     return made, text
+
+
+class Elided:
+    """Stands for a default in a signature."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+def plain(signature: inspect.Signature) -> inspect.Signature:
+    """Without defaults that are more than a plain value (one is the whole environment) or a path of this machine."""
+    parameters = [
+        parameter if is_plain(parameter.default) else parameter.replace(default=Elided())
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def is_plain(default: Any) -> bool:
+    simple = default is None or isinstance(default, (bool, int, float, str, bytes, tuple, type))
+    return simple and len(repr(default)) <= DEFAULT_LENGTH and sys.base_prefix not in repr(default)
 
 
 def cut(text: str, limit: int) -> str:

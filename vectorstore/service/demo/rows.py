@@ -13,7 +13,7 @@ from vectorstore.domain.requests import Row
 
 _PROGRAM = Path(__file__).with_name("harvest.py")
 _LONGEST = 120.0
-_HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY")  # modules that find a display may open a window
+_NEEDED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # where a Python with a shared library finds it
 
 
 def harvest() -> list[Row]:
@@ -24,8 +24,8 @@ def harvest() -> list[Row]:
     Raises:
         VectorStoreError: the child process failed.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment = {name: value for name, value in environment.items() if name not in _HIDDEN}
+    # An empty environment: modules keep parts of it, in defaults and texts, and it holds passwords.
+    environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
     # No site-packages and no current folder, so that "import this" is what the standard library says it is;
     # a fixed hash seed, so that sets in signatures are always printed in one order.
     command = [sys.executable, "-P", "-s", "-S", "-W", "ignore", "-X", "utf8", str(_PROGRAM)]
@@ -42,9 +42,9 @@ def harvest() -> list[Row]:
                 start_new_session=True,
                 check=True,
             )
-        except (OSError, subprocess.SubprocessError) as error:
+            *rows, end = (orjson.loads(line) for line in done.stdout.splitlines() or [b"{}"])
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise VectorStoreError("The documentation of the standard library could not be read.") from error
-    *rows, end = (orjson.loads(line) for line in done.stdout.splitlines() or [b"{}"])
     if end != {"rows": len(rows)}:
         raise VectorStoreError("The documentation of the standard library was read only in part.")
     return rows
