@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -24,11 +24,15 @@ class StackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``stdin`` is written to the process and closed; ``stop_within`` seconds pass before it is killed."""
+    """``stdin`` is written to the process and closed; ``stop_within`` seconds pass before it is killed.
+
+    With ``log`` its lines go to the end of that file, else to the terminal with its name before each.
+    """
 
     name: str
     command: tuple[str, ...]
     stdin: str = ""
+    log: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within: float = 8.0
 
@@ -80,7 +84,7 @@ class Supervisor:
             if ready():
                 return True
             if time.monotonic() > ends:
-                raise StackError(f"{what} was not ready within {timeout:.0f} s; its lines above say why.")
+                raise StackError(f"{what} was not ready within {timeout:.0f} s.")
             self._revive()
             self.stopping.wait(_POLL_S)
         return False
@@ -130,19 +134,21 @@ class Supervisor:
                 self.stopping.set()
 
     def _spawn(self, program: Program) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            program.command,
-            cwd=self._directory,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        with program.log.open("ab") if program.log else nullcontext(subprocess.PIPE) as output:
+            process = subprocess.Popen(
+                program.command,
+                cwd=self._directory,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
         self._tell_reaper("+", process)
-        threading.Thread(target=self._relay, args=(program.name, process.stdout), daemon=True).start()
+        if process.stdout:
+            threading.Thread(target=self._relay, args=(program.name, process.stdout), daemon=True).start()
         with suppress(BrokenPipeError):
             if process.stdin:
                 process.stdin.write(program.stdin)
@@ -169,7 +175,8 @@ class Supervisor:
                 if len(run.crashes) > _MAX_CRASHES:
                     raise StackError(f"{run.program.name} ended {len(run.crashes)} times (last with {code}).")
                 pause = 2.0 ** (len(run.crashes) - 1)
-                self.say(f"{run.program.name} ended with {code}; starting it again in {pause:.0f} s")
+                where = f" (see {run.program.log})" if run.program.log else ""
+                self.say(f"{run.program.name} ended with {code}{where}; starting it again in {pause:.0f} s")
                 run.start_at = now + pause
 
     def _end(self, ending: list[tuple[subprocess.Popen[Any], signal.Signals, float]]) -> None:

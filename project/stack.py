@@ -78,17 +78,29 @@ def _engines(environment: dict[str, str], settings: Settings) -> list[tuple[Prog
         port = free_port()
         environment |= {"MILVUS_HOST": _LOOPBACK, "MILVUS_PORT": str(port)}
         folder = str(settings.data_dir / "milvus")
-        command = ("milvus_lite", "server", "--data-dir", folder, "--host", _LOOPBACK, "--port", str(port))
-        # Only SIGINT makes it write out what it holds.
-        program = Program("milvus", (sys.executable, "-m", *command), stop_signal=signal.SIGINT)
-        engines.append((program, port))
+        where = ("--data-dir", folder, "--host", _LOOPBACK, "--port", str(port))
+        milvus = Program(
+            "milvus",
+            (sys.executable, "-m", "milvus_lite", "server", *where),
+            log=_log(settings, "milvus"),
+            stop_signal=signal.SIGINT,  # only this makes it write out what it holds
+        )
+        engines.append((milvus, port))
     if not environment.get("REDIS_URL"):
         port = free_port()
         password = secrets.token_urlsafe(24)
         environment["REDIS_URL"] = f"redis://:{password}@{_LOOPBACK}:{port}/0"
         configuration = redis_configuration(port, password, settings.data_dir)
-        engines.append((Program("redis", (redis_server(), "-"), stdin=configuration), port))
+        redis = Program("redis", (redis_server(), "-"), stdin=configuration, log=_log(settings, "redis"))
+        engines.append((redis, port))
     return engines
+
+
+def _log(settings: Settings, name: str) -> Path:
+    """A file of this start alone. Milvus Lite writes a traceback for each request that it refuses."""
+    path = settings.data_dir / "run" / f"{name}.log"
+    path.write_text("")
+    return path
 
 
 def redis_configuration(port: int, password: str, folder: Path) -> str:

@@ -23,6 +23,7 @@ LOGGING = {
         # Django's own handlers would repeat each record, and mail errors to nobody.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # whoever scans the network would fill the log
         "httpx": {"level": "WARNING"},  # its INFO lines carry whole URLs
     },
 }

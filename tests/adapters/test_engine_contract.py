@@ -32,7 +32,7 @@ def adapter(engine: RunningEngine) -> MilvusAdapter:
         made = MilvusAdapter(Endpoint("127.0.0.1", engine.port, engine.user, engine.password), engine.folder)
         found = probe(made)
         made.single_writer, made.insert_replaces = found.single_writer, found.insert_replaces
-        made.reads_largest_int64 = found.reads_largest_int64
+        made.reads_largest_int64, made.timestamps = found.reads_largest_int64, found.timestamps
         _adapters[engine.port] = (made, found)
     return _adapters[engine.port][0]
 
@@ -220,9 +220,9 @@ def test_string_ids_survive_insert_get_search_and_delete(
 def test_integer_ids_survive_insert_get_search_and_delete(
     adapter: MilvusAdapter, numbered: Collection, identity: int
 ) -> None:
-    rows = [{"id": 7, "vector": [1.0] * DIMENSION}, {"id": identity, "vector": [5.0] * DIMENSION}]
+    rows = [{"id": 7, "vector": [1.0] * DIMENSION}, {"id": identity, "vector": [5.0] * DIMENSION, "x": "here"}]
     insert(adapter, numbered, rows)
-    assert [row["id"] for row in fetch(adapter, numbered, [identity], ["id", "vector"])] == [identity]
+    assert fetch(adapter, numbered, [identity], ["id", "$meta"]) == [{"id": identity, "x": "here"}]
     every = "id >= 0 or id < 0"
     assert sorted(row["id"] for row in adapter.query(DATABASE, numbered, strong(every, ["id"]))) == sorted(
         [7, identity]

@@ -62,6 +62,23 @@ def test_a_program_gets_its_input_and_its_lines_carry_its_name(
     assert _eventually(lambda: "echo   | got hello" in capfd.readouterr().out)
 
 
+def test_a_program_may_write_to_a_file_instead(
+    supervisor: Supervisor, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    supervisor.start(_python("quiet", "print('for the file'); exit(1)", log=tmp_path / "log"))
+    said = ""
+
+    def ended() -> bool:
+        nonlocal said
+        said += capfd.readouterr().out
+        return "quiet ended with 1" in said
+
+    assert supervisor.wait_until("its end", ended)
+    assert (tmp_path / "log").read_text() == "for the file\n"
+    assert str(tmp_path / "log") in said
+    assert "for the file" not in said
+
+
 def test_a_program_that_ends_is_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
     sleep_at_the_second = "len(open(os.environ['FOLDER'] + '/once').readlines()) > 1 and time.sleep(600)"
     supervisor.start(_python("once", _APPEND.format("once") + sleep_at_the_second))

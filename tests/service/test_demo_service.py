@@ -126,6 +126,7 @@ def test_an_attempt_that_was_cut_off_is_repaired(demo):
 
 def test_a_lost_model_of_an_untouched_demo_is_made_anew(demo, folder):
     (folder / "models" / f"{NAME}.npz").write_bytes(b"")
+    CollectionService().release(NAME)
     assert DemoService().load(quiet) is Outcome.BUILT
     assert "math.sqrt" in ids("square root")
 

@@ -122,9 +122,9 @@ def test_integer_ids_at_the_edges(make: Make, identity: int) -> None:
         FieldSpec(name="vector", type=DataType.FLOAT_VECTOR, dimension=8),
     ]
     name, service = make(fields=fields), VectorService()
-    service.insert(name, [{"key": str(identity), "vector": [1.0] * 8}, {"key": 5, "vector": [2.0] * 8}])
-    assert service.get(name, GetRequest(ids=[str(identity)])) == [{"key": identity, "vector": [1.0] * 8}]
-    assert {row["key"] for row in service.query(name, QueryRequest())} == {identity, 5}
+    service.insert(name, [{"key": str(identity), "vector": [1.0] * 8, "n": 1}, {"key": 5, "vector": [2.0] * 8}])
+    assert service.get(name, GetRequest(ids=[str(identity)], output_fields=["key", "n"])) == [{"key": identity, "n": 1}]
+    assert {row["key"] for row in service.query(name, QueryRequest(output_fields=["key"]))} == {identity, 5}
     with pytest.raises(AlreadyExists):
         service.insert(name, [{"key": identity, "vector": [1.0] * 8}])
     assert service.delete(name, DeleteRequest(ids=[identity])) == 1

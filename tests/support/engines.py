@@ -18,6 +18,7 @@ import grpc
 _BIN = Path(sys.executable).parent
 _FIXED_PORTS = (2379, 2380, 9091)  # inside the Milvus server; they cannot be chosen
 _START_S = 90
+_OTHER_RUN_S = 600
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,7 @@ def milvus_lite(folder: Path | None = None, port: int | None = None) -> Iterator
 @contextlib.contextmanager
 def milvus_server() -> Iterator[RunningEngine]:
     """Milvus 2.3.5, with users; one at a time on a host."""
-    for port in _FIXED_PORTS:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                raise RuntimeError(f"Port {port} is in use: the Milvus server of the tests needs it; stop what has it.")
+    _wait_for_fixed_ports()
     folder = Path(tempfile.mkdtemp(prefix="vectorstore-milvus-"))
     port = free_port()
     place = ["--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"]
@@ -84,6 +82,21 @@ def milvus_server() -> Iterator[RunningEngine]:
     with _running([str(_BIN / "milvus-server"), *place], "milvus", port, "root", "Milvus", folder) as engine:
         yield engine
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_fixed_ports() -> None:
+    """Another run of the tests may have the server now; it gives the ports back when it ends."""
+    ends = time.monotonic() + _OTHER_RUN_S
+    while any(_listens(port) for port in _FIXED_PORTS):
+        if time.monotonic() > ends:
+            ports = ", ".join(str(port) for port in _FIXED_PORTS)
+            raise RuntimeError(f"The Milvus server of the tests needs the ports {ports}; stop what has them.")
+        time.sleep(1)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from vectorstore.adapters.rpc import Endpoint, Rpc
 class Calls:
     """A part of the adapter: its methods go through ``rpc``.
 
-    The three flags are the engine's habits, set from its capabilities once they are known.
+    The flags are the engine's habits, set from its capabilities once they are known.
     """
 
     endpoint: Endpoint
@@ -17,3 +17,4 @@ class Calls:
     single_writer: bool = False
     insert_replaces: bool = False
     reads_largest_int64: bool = True
+    timestamps: bool = False

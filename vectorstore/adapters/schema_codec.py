@@ -88,7 +88,7 @@ def decode_collection(answer: milvus_pb2.DescribeCollectionResponse) -> Collecti
             return None
         fields.append(field)
     return Collection(
-        name=answer.collection_name or answer.schema.name,
+        name=answer.schema.name,  # collection_name repeats the request's, which may be an alias
         fields=tuple(fields),
         description=answer.schema.description,
         dynamic_fields=answer.schema.enable_dynamic_field,

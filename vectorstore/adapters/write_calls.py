@@ -39,8 +39,8 @@ class WriteCalls(Calls):
                     raise
                 return batch.ids, self._replace(request)
         if collection.engine_ids:
-            return list(answer.IDs.int_id.data) or list(answer.IDs.str_id.data), answer.timestamp
-        return batch.ids, answer.timestamp
+            return list(answer.IDs.int_id.data) or list(answer.IDs.str_id.data), self._stamp(answer)
+        return batch.ids, self._stamp(answer)
 
     def upsert(self, database: str, collection: Collection, batch: Batch, partition: str = "") -> int:
         """Write rows, replacing those with the same id as a whole; returns the engine's timestamp."""
@@ -56,7 +56,7 @@ class WriteCalls(Calls):
 
     def _replace(self, request: milvus_pb2.InsertRequest) -> int:
         if self.insert_replaces:  # there an upsert would keep old dynamic fields
-            return int(self.rpc.call("Insert", request, CallKind.WRITE).timestamp)
+            return self._stamp(self.rpc.call("Insert", request, CallKind.WRITE))
         upsert = milvus_pb2.UpsertRequest(
             db_name=request.db_name,
             collection_name=request.collection_name,
@@ -64,14 +64,26 @@ class WriteCalls(Calls):
             fields_data=request.fields_data,
             num_rows=request.num_rows,
         )
-        return int(self.rpc.call("Upsert", upsert, CallKind.WRITE).timestamp)
+        return self._stamp(self.rpc.call("Upsert", upsert, CallKind.WRITE))
 
     def delete(self, database: str, collection: Collection, expression: str, *, by_id: bool) -> int:
         """Delete the rows that match; repeated on failure only ``by_id``. Returns the engine's timestamp."""
         request = milvus_pb2.DeleteRequest(db_name=database, collection_name=collection.name, expr=expression)
         with self._exclusive(database, collection.name):
             kind = CallKind.WRITE if by_id else CallKind.WRITE_ONCE
-            return int(self.rpc.call("Delete", request, kind).timestamp)
+            return self._stamp(self.rpc.call("Delete", request, kind))
+
+    def _stamp(self, answer: milvus_pb2.MutationResult) -> int:
+        """When the write happened; Milvus 2.3 does not say so of a delete, so the time after it stands for it."""
+        if answer.timestamp or not self.timestamps:
+            return int(answer.timestamp)
+        return self.now()
+
+    def now(self) -> int:
+        """The engine's clock, as its writes are stamped; 0 where it has none."""
+        if not self.timestamps:
+            return 0
+        return int(self.rpc.call("AllocTimestamp", milvus_pb2.AllocTimestampRequest(), CallKind.DESCRIBE).timestamp)
 
     @contextmanager
     def _exclusive(self, database: str, name: str) -> Iterator[None]:

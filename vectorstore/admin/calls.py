@@ -38,5 +38,5 @@ def reported(request: HttpRequest, doing: str) -> Iterator[None]:
 def log(request: HttpRequest, record: CollectionRecord, flag: int, what: str) -> None:
     """One entry of Django's log. ``record`` may be deleted already, as long as it still has its key."""
     LogEntry.objects.log_actions(
-        user_id=request.user.pk, queryset=[record], action_flag=flag, change_message=what, single_object=True
+        user_id=request.user.pk or 0, queryset=[record], action_flag=flag, change_message=what, single_object=True
     )

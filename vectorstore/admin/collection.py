@@ -22,6 +22,8 @@ from vectorstore.models import CollectionRecord
 class CollectionList(ChangeList):
     """The list asks Milvus once for all names, and for the state of the rows on this page."""
 
+    result_list: Any
+
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.found = live.survey(request) if request.method == "GET" else live.Survey()
         super().__init__(request, *args, **kwargs)

@@ -22,6 +22,7 @@ class CollectionRecord(models.Model):
     auto_id = models.BooleanField(default=False)
     expected_rows = models.BigIntegerField(null=True, blank=True)
     replicas = models.PositiveSmallIntegerField(default=1)
+    loaded = models.BooleanField(default=True, help_text="Whether it should be in memory; Milvus Lite forgets it.")
     protected = models.BooleanField(default=False, help_text="A protected collection cannot be dropped.")
     embedding = models.JSONField(null=True, blank=True)
     generation = models.PositiveBigIntegerField(default=1)

@@ -1,6 +1,7 @@
 """What is known of a collection: Milvus's schema with what the product has on record, remembered while valid."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,16 @@ class KnownCollection:
     record_id: int
     embedding: EmbeddingSpec | None
     aliases: tuple[str, ...]
+    partitions: tuple[str, ...]
+
+    def require_partitions(self, names: Sequence[str]) -> None:
+        """Raises NotFound unless all are there: Milvus Lite would find nothing in one that is not."""
+        if all(name in self.partitions for name in names):
+            return
+        present = self.engine.adapter.list_partitions(self.database, self.schema.name)  # made elsewhere meanwhile?
+        for name in names:
+            if name not in present:
+                raise NotFound(f"The collection {self.schema.name} has no partition {name[:255]!r}.")
 
     def vector_field(self, name: str | None, pointer: str = "/field") -> Field:
         """The vector field of that name, or the only one.
@@ -109,6 +120,7 @@ def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
         record_id=record.pk,
         embedding=embedding_of(record),
         aliases=tuple(engine.adapter.aliases_of(scope.database, found.schema.name)),
+        partitions=tuple(engine.adapter.list_partitions(scope.database, found.schema.name)),
     )
 
 

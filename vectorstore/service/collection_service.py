@@ -192,7 +192,19 @@ class CollectionService(Service):
             if not known.indexes:
                 raise Conflict(f"The collection {known.schema.name} has no index; create one before loading it.")
             known.engine.adapter.load_collection(self.scope.database, known.schema.name, self._replicas(known))
+            CollectionRecord.objects.filter(pk=known.record_id).update(loaded=True)
             return self._view(name)
+
+    def restore_loaded(self) -> int:
+        """Load what was loaded before the engine restarted, where the engine forgets it; returns how many."""
+        loaded = 0
+        for name in self.names():
+            known, record = self._recorded(name)
+            state = known.engine.adapter.load_state(self.scope.database, known.schema.name)[0]
+            if record.loaded and known.indexes and state is LoadState.NOT_LOADED:
+                known.engine.adapter.load_collection(self.scope.database, known.schema.name, record.replicas)
+                loaded += 1
+        return loaded
 
     def _replicas(self, known: KnownCollection) -> int:
         return CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
@@ -202,6 +214,7 @@ class CollectionService(Service):
         with self.scope.operation("collection.load", name):
             known, _ = look_up(self.scope, name)
             known.engine.adapter.release_collection(self.scope.database, known.schema.name)
+            CollectionRecord.objects.filter(pk=known.record_id).update(loaded=False)
             return self._view(name)
 
     def flush(self, name: str) -> CollectionView:
@@ -230,6 +243,7 @@ class CollectionService(Service):
             adapter.rename_collection(self.scope.database, known.schema.name, new_name)
             records.rename(known.record_id, new_name)
             forget(self.scope)
+            shared_state().wrote(self.scope.address(new_name), adapter.now())  # its writes go by the old name
             if loaded:  # Milvus Lite releases what it renames
                 adapter.load_collection(self.scope.database, new_name, self._replicas(known))
             return self._view(new_name)

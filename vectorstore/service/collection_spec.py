@@ -1,5 +1,6 @@
 """From a request to create a collection to a checked ``Collection`` and its index."""
 
+from dataclasses import replace
 from typing import Any
 
 from vectorstore.adapters.capabilities import Capabilities
@@ -13,6 +14,7 @@ from vectorstore.domain.requests import CollectionSpec, FieldSpec, IndexRequest
 from vectorstore.domain.values import read_scalar
 
 _ELEMENT_TYPES = tuple(kind for kind in DataType if not kind.is_vector and kind not in (DataType.JSON, DataType.ARRAY))
+_SHORT = {"/fields/1/dimension": "/dimension"}
 _KEY_TYPES = (DataType.INT64, DataType.VARCHAR)
 
 
@@ -49,7 +51,10 @@ def read_spec(spec: CollectionSpec, capabilities: Capabilities) -> tuple[Collect
     if not limits.is_valid_name(spec.name):
         errors.add("/name", f"{spec.name[:64]!r} is no valid name: a name {limits.NAME_RULE}")
     specs = spec.fields if spec.fields is not None else _short_form(spec, errors)
-    _check_fields(specs, capabilities, errors)
+    if spec.fields is not None or spec.dimension is not None:
+        _check_fields(specs, capabilities, errors)
+    if spec.fields is None:  # the caller wrote no fields: what is wrong with them is said of the short form
+        errors.items = [replace(item, pointer=_SHORT.get(item.pointer, item.pointer)) for item in errors.items]
     shards = spec.shards or limits.shards_for(spec.expected_rows, current().milvus_collection_shards)
     for value, low, high, pointer in (
         (shards, 1, limits.MAX_SHARDS, "/shards"),
@@ -120,10 +125,10 @@ def _check_fields(specs: list[FieldSpec], capabilities: Capabilities, errors: _E
             errors.add(f"{pointer}/name", f"the name {item.name!r} is used twice")
         seen.add(item.name)
         _check_field(item, pointer, capabilities, errors)
-    if specs and sum(item.primary for item in specs) != 1:
+    if sum(item.primary for item in specs) != 1:
         errors.add("/fields", "exactly one field is the primary key")
     vectors = [item for item in specs if item.type.is_vector]
-    if specs and not vectors:
+    if not vectors:
         errors.add("/fields", "a collection has at least one vector field")
     if len(vectors) > limits.MAX_VECTOR_FIELDS:
         errors.add("/fields", f"a collection has at most {limits.MAX_VECTOR_FIELDS} vector fields")

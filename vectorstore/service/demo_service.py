@@ -73,7 +73,10 @@ class DemoService(Service):
         try:
             get_embedder(EMBEDDING).embed([])
         except VectorStoreError:
-            if view.row_count != marker.rows:
+            rows = view.row_count
+            if rows is None:  # not loaded, so not counted
+                rows = CollectionService(self.scope).load(NAME).row_count
+            if rows != marker.rows:
                 raise Conflict(
                     f"The embedding model of {NAME} is lost, and rows were added or deleted since it was made;"
                     " load_demo --force makes both anew."

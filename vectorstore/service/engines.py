@@ -50,7 +50,8 @@ def engine_of(cluster: str = "default") -> Engine:
     with _lock:
         known = _known.get(endpoint)
         if known is None or known.engine.adapter is not adapter or time.monotonic() - known.asked_at >= _ASK_AGAIN_S:
-            capabilities = _capabilities(cluster, adapter)
+            capabilities = _capabilities(cluster, adapter, known)
+            adapter.timestamps = capabilities.timestamps
             adapter.single_writer = capabilities.single_writer
             adapter.insert_replaces = capabilities.insert_replaces
             adapter.reads_largest_int64 = capabilities.reads_largest_int64
@@ -58,8 +59,10 @@ def engine_of(cluster: str = "default") -> Engine:
         return known.engine
 
 
-def _capabilities(cluster: str, adapter: MilvusAdapter) -> Capabilities:
+def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) -> Capabilities:
     version = adapter.version()
+    if known is not None and known.engine.capabilities.version == version:
+        return known.engine.capabilities
     record = Cluster.objects.filter(name=cluster).first()
     if record is not None and record.version == version:
         try:

@@ -54,6 +54,7 @@ def plan_search(scope: Scope, known: KnownCollection, state: State, request: Sea
         NotFound: the stored row of a search by id is not there.
     """
     check_window(request.top_k, request.offset, "/top_k")
+    known.require_partitions(request.partitions)
     field, vectors, without = _queries(scope, known, state, request, request.vectors)
     if request.group_by is not None and known.schema.field(request.group_by) is None:
         raise InvalidRequest.at("/group_by", "rows are grouped by a scalar field of the schema")
@@ -79,6 +80,7 @@ def plan_search(scope: Scope, known: KnownCollection, state: State, request: Sea
 def plan_range(scope: Scope, known: KnownCollection, state: State, request: RangeRequest) -> Plan:
     """As ``plan_search``, for every row within a radius (L2: below it, IP and COSINE: above it)."""
     check_window(request.limit, 0)
+    known.require_partitions(request.partitions)
     field, vectors, without = _queries(scope, known, state, request, None)
     index = known.indexes.get(field.name)
     metric = index.metric if index else Metric.COSINE

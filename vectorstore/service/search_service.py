@@ -83,6 +83,7 @@ class SearchService(Service):
 
     def _plan_parts(self, known: KnownCollection, state: State, request: HybridRequest) -> list[Plan]:
         check_window(request.top_k, 0, "/top_k")
+        known.require_partitions(request.partitions)
         if not 1 <= len(request.searches) <= MAX_PARTS:
             raise InvalidRequest.at("/searches", f"give 1 to {MAX_PARTS} searches")
         if request.rerank.k <= 0:

@@ -111,6 +111,8 @@ class VectorService(Service):
             raise InvalidRequest.at("/vectors", "give at least one row")
         if partition and any(field.partition_key for field in known.schema.fields):
             raise InvalidRequest.at("/partition", "the collection has a partition key, which chooses the partition")
+        if partition:
+            known.require_partitions([partition])
         plain = [_as_row(row, known) for row in rows]
         if known.embedding is not None:
             EmbeddingService(self.scope).fill(known.embedding, known.schema, plain)
@@ -173,6 +175,7 @@ class VectorService(Service):
         with self.scope.operation("vector.query", collection_name):
             known, state = look_up(self.scope, collection_name)
             check_window(request.limit, request.offset)
+            known.require_partitions(request.partitions)
             node = read_filter(known, request.filter, request.filters) or everything(known.schema.primary)
             fields = output_fields(known, request.output_fields, default_all=True)
             query = self._row_query(

@@ -14,6 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from vectorstore.admin.forms import offer
 from vectorstore.admin.forms.field_rows import FieldRow, FieldRowSet
 from vectorstore.admin.forms.index_choice import index_request, kind_choices, parameter_fields, parameter_name
 from vectorstore.config import collection_config as limits
@@ -45,7 +46,7 @@ class CreateForm(forms.Form):
         help_text=f"Components of each vector, 1 to {limits.MAX_DIMENSION:,}.",
         widget=UnfoldAdminIntegerFieldWidget,
     )
-    auto_id = forms.BooleanField(
+    make_ids = forms.BooleanField(
         required=False,
         label="Make ids for rows that come without",
         help_text="Sortable 64-bit numbers or UUIDs, made by the gateway.",
@@ -79,8 +80,7 @@ class CreateForm(forms.Form):
 
     def __init__(self, *args: Any, kinds: Container[IndexKind] | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = kind_choices(kinds)
-        self.fields["index_kind"].choices = choices
+        offer(self, "index_kind", kind_choices(kinds))
         self.fields["index_kind"].initial = IndexKind.AUTO.value
         self.fields.update(parameter_fields(kinds))
 
@@ -93,7 +93,7 @@ class CreateForm(forms.Form):
             description=values["description"],
             dimension=None if full else values["dimension"],
             metric=Metric(values["metric"]) if values["metric"] else None,
-            auto_id=values["auto_id"],
+            auto_id=values["make_ids"],
             fields=[row.spec() for row in rows] if full else None,
             index=index_request(values),
             dynamic_fields=values["dynamic_fields"],

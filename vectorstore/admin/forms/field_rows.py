@@ -1,6 +1,6 @@
 """The fields of a new collection, one form each."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from unfold.widgets import (
@@ -87,11 +87,11 @@ class FieldRowSet(forms.BaseFormSet):
         return [
             form
             for form in self.forms
-            if not self._should_delete_form(form) and (form.cleaned_data.get("name") or form.has_changed())
+            if not form.cleaned_data.get("DELETE") and (form.cleaned_data.get("name") or form.has_changed())
         ]
 
 
-FieldRows = forms.formset_factory(
+_RowSet = forms.formset_factory(
     FieldRow, formset=FieldRowSet, extra=0, can_delete=True, max_num=_MOST_ROWS, absolute_max=_MOST_ROWS + 1
 )
 
@@ -100,3 +100,8 @@ FIRST_ROWS: list[dict[str, Any]] = [
     {"name": "vector", "type": "FLOAT_VECTOR", "dimension": 384},
 ]
 """What a new set of fields begins with."""
+
+
+def field_rows(data: Any = None) -> FieldRowSet:
+    """The rows as sent, or those that a new form begins with."""
+    return cast(FieldRowSet, _RowSet(data, prefix="fields", initial=None if data is not None else FIRST_ROWS))

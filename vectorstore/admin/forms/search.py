@@ -13,6 +13,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from vectorstore.admin.forms import offer
 from vectorstore.config.collection_config import MAX_WINDOW
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.domain.models import DataType
@@ -79,9 +80,9 @@ class SearchForm(forms.Form):
         if "chosen" not in filled and "columns" not in filled:
             filled.setlist("columns", scalars[:_SHOWN_AT_FIRST] or [name for name, _ in choices])
         super().__init__(filled)
-        self.fields["by"].choices = [(way, _BY[way]) for way in ways]
-        self.fields["columns"].choices = choices
-        self.fields["field"].choices = [(name, name) for name in vectors]
+        offer(self, "by", [(way, _BY[way]) for way in ways])
+        offer(self, "columns", choices)
+        offer(self, "field", [(name, name) for name in vectors])
         if TEXT not in ways:
             del self.fields["text"]
         if len(vectors) < 2:

@@ -1,6 +1,5 @@
 """Creating a collection."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +10,7 @@ from django.urls import reverse
 from vectorstore.admin import live
 from vectorstore.admin.calls import ADDED, log, scope_for
 from vectorstore.admin.forms.collection_create import FULL, CreateForm, place_errors
-from vectorstore.admin.forms.field_rows import FIRST_ROWS, FieldRows, FieldRowSet
+from vectorstore.admin.forms.field_rows import FieldRowSet, field_rows
 from vectorstore.admin.forms.index_choice import kinds_of
 from vectorstore.admin.pages.base import context, require
 from vectorstore.admin.summary import count
@@ -36,14 +35,14 @@ def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
             so_far = data.get("fields-TOTAL_FORMS", "")
             data["fields-TOTAL_FORMS"] = str(int(so_far) + 1 if _is_count(so_far) else 1)
         form = CreateForm(data, kinds=kinds)
-        rows = FieldRows(data, prefix="fields")
+        rows = field_rows(data)
         if "add_field" not in data and _valid(form, rows):
             made = _create(request, form, rows)
             if made is not None:
                 return HttpResponseRedirect(reverse("admin:vectorstore_collectionrecord_change", args=[made.pk]))
     else:
         form = CreateForm(kinds=kinds)
-        rows = FieldRows(prefix="fields", initial=FIRST_ROWS)
+        rows = field_rows()
     page = context(
         request,
         model_admin,
@@ -59,7 +58,7 @@ def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return TemplateResponse(request, "admin/vectorstore/collection_create.html", page)
 
 
-def _kinds() -> tuple[Iterable[IndexKind] | None, str]:
+def _kinds() -> tuple[tuple[IndexKind, ...] | None, str]:
     try:
         return engine_of().capabilities.index_kinds, ""
     except VectorStoreError as error:

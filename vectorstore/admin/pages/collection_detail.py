@@ -45,6 +45,7 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         stats=stats,
         rows=count(stats.row_count) if stats else "",
         stored=count(stats.stored_rows) if stats else "",
+        expected=count(record.expected_rows),
         memory=size(stats.size_bytes) if stats else "",
         state_text=live.STATE_TEXTS[state.state],
         state_colour=live.STATE_COLOURS[state.state],

@@ -71,7 +71,8 @@ def serialise(node: Node, dialect: Dialect = EVERYTHING) -> str:
 
 def _operand(node: Node, dialect: Dialect, within: type[And] | type[Or]) -> str:
     text = serialise(node, dialect)
-    loose = isinstance(node, Or) if within is And else False
+    # To Milvus 2.3, exists takes all that follows it.
+    loose = isinstance(node, Exists) or (isinstance(node, Or) and within is And)
     # A list on a path may be written as a chain of comparisons.
     chained = isinstance(node, In) and isinstance(node.operand, Path) and not dialect.json_path_in
     return f"({text})" if loose or chained else text

@@ -1,12 +1,12 @@
 """Everything a start needs, in one process: starting Python with all its imports three times takes seconds."""
 
+import socket
 import time
 from typing import Any
 
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
-from vectorstore.adapters.connection_pool import get_adapter
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 
@@ -25,19 +25,19 @@ class Command(BaseCommand):
 
     def _demo(self) -> None:
         """The product is of use without the demo, so what goes wrong here is only said."""
+        self._wait_for_milvus()
         try:
-            self._wait_for_milvus()
             call_command("load_demo", stdout=self.stdout)
         except (CommandError, VectorStoreError) as error:
             self.stderr.write(f"Going on without the demo: {error}")
 
     def _wait_for_milvus(self) -> None:
+        """An engine that starts together with this command needs some seconds until it can be reached."""
+        address = (current().milvus_host, current().milvus_port)
         ends = time.monotonic() + _WAIT_S
-        while True:
+        while time.monotonic() < ends:
             try:
-                get_adapter().version(timeout=2)
+                socket.create_connection(address, timeout=2).close()
                 return
-            except VectorStoreError:
-                if time.monotonic() > ends:
-                    raise
+            except OSError:
                 time.sleep(0.2)

@@ -66,6 +66,8 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    const searchbar = document.getElementById("searchbar");  // Unfold's has no label
+    searchbar?.setAttribute("aria-label", searchbar.placeholder);
     const create = document.querySelector(".vs-create");
     if (create) {
       parts(create, "schema");

@@ -5,7 +5,7 @@ if (choice) {
   const note = document.createElement("p");
   note.className = "vs-help";
   note.setAttribute("role", "status");
-  choice.closest("div").after(note);
+  (choice.closest(".related-widget-wrapper") || choice).after(note);
   const say = () => { note.textContent = readable[choice.value] || ""; };
   choice.addEventListener("change", say);
   say();
