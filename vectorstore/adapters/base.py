@@ -1,5 +1,6 @@
 """What the parts of ``MilvusAdapter`` share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vectorstore.adapters.rpc import Endpoint, Rpc
@@ -18,3 +19,5 @@ class Calls:
     insert_replaces: bool = False
     reads_largest_int64: bool = True
     timestamps: bool = False
+    wants_loaded: Callable[[str, str], bool] | None = None
+    """Set for an engine that forgets what was loaded: whether a collection of a database should be."""

@@ -12,6 +12,7 @@ class Capabilities:
     """The connected engine, as ``capability_probe.probe`` found it.
 
     ``single_writer``: two writes to one collection must not overlap (Milvus Lite).
+    ``forgets_loaded``: what was loaded is not after a restart (Milvus Lite).
     ``insert_replaces``: inserting an existing key replaces the row; elsewhere it makes a second one.
     ``reads_largest_int64``: queries return the row with key 2^63-1 (Milvus 2.3 loses it).
     ``timestamps``: writes carry a timestamp that a later read can wait for.
@@ -23,6 +24,7 @@ class Capabilities:
     metrics: tuple[Metric, ...]
     dialect: Dialect
     single_writer: bool
+    forgets_loaded: bool
     insert_replaces: bool
     reads_largest_int64: bool
     several_vector_fields: bool

@@ -158,6 +158,14 @@ class CollectionCalls(Calls):
                 )
             time.sleep(_POLL_S)
 
+    def reload_forgotten(self, database: str, name: str) -> bool:
+        """Load what a restart of Milvus Lite has released; False where nothing says that it should be loaded."""
+        if self.wants_loaded is None or not self.wants_loaded(database, name):
+            return False
+        if self.load_state(database, name)[0] is LoadState.NOT_LOADED:
+            self.load_collection(database, name)
+        return True
+
     def release_collection(self, database: str, name: str) -> None:
         request = milvus_pb2.ReleaseCollectionRequest(db_name=database, collection_name=name)
         self.rpc.call("ReleaseCollection", request, CallKind.DDL)

@@ -85,7 +85,7 @@ def check_status(status: common_pb2.Status, call: str) -> None:
     if code == 0:
         return
     error = _translate(code, status.error_code, status.reason, call)
-    level = logging.WARNING if isinstance(error, EngineFailed | Overloaded) else logging.INFO
+    level = logging.WARNING if isinstance(error, EngineFailed | Overloaded) else logging.DEBUG
     log.log(level, "milvus refused %s: code %s (legacy %s): %s", call, code, status.error_code, status.reason[:500])
     if status.retriable or (code in _RETRYABLE_CODES and isinstance(error, Overloaded | EngineUnavailable)):
         raise RetryableStatus(error)
@@ -113,7 +113,7 @@ def translate_rpc(error: grpc.RpcError, call: str, *, is_write: bool) -> VectorS
     """The error of a call that had no answer from Milvus at all."""
     code = error.code()
     details = error.details() or ""
-    level = logging.INFO if code is grpc.StatusCode.UNIMPLEMENTED else logging.WARNING
+    level = logging.DEBUG if code is grpc.StatusCode.UNIMPLEMENTED else logging.WARNING
     log.log(level, "milvus call %s failed: %s: %s", call, code.name, details[:500])
     never_sent = "failed to connect" in details.lower() or "connection refused" in details.lower()
     if code is grpc.StatusCode.UNAVAILABLE:

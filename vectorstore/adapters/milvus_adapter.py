@@ -5,7 +5,6 @@ from pathlib import Path
 from pymilvus.grpc_gen import milvus_pb2
 
 from vectorstore.adapters.catalogue_calls import CatalogueCalls
-from vectorstore.adapters.collection_calls import CollectionCalls
 from vectorstore.adapters.index_calls import IndexCalls
 from vectorstore.adapters.read_calls import ReadCalls
 from vectorstore.adapters.retry_mechanism import CallKind
@@ -13,7 +12,7 @@ from vectorstore.adapters.rpc import Endpoint, Rpc
 from vectorstore.adapters.write_calls import WriteCalls
 
 
-class MilvusAdapter(CollectionCalls, CatalogueCalls, IndexCalls, WriteCalls, ReadCalls):
+class MilvusAdapter(CatalogueCalls, IndexCalls, WriteCalls, ReadCalls):
     """Thread-safe. Methods take the database first; all raise ``VectorStoreError`` subclasses.
 
     ``locks`` is the folder of the write locks that an engine with one writer per collection needs.

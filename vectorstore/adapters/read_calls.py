@@ -13,7 +13,7 @@ from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.adapters.schema_codec import key_values
 from vectorstore.adapters.search_calls import SearchCalls, VectorQuery
 from vectorstore.domain.collection import Collection
-from vectorstore.domain.errors import UnsupportedByEngine
+from vectorstore.domain.errors import NotLoaded, UnsupportedByEngine
 from vectorstore.domain.filters import Compare, FieldRef, Literal, everything, serialise
 from vectorstore.domain.models import INTEGER_RANGES, Consistency, DataType
 
@@ -63,7 +63,12 @@ class ReadCalls(SearchCalls):
             consistency_level=level,
             query_params=key_values(params),
         )
-        return self.rpc.call("Query", request, CallKind.READ, timeout=query.timeout)
+        try:
+            return self.rpc.call("Query", request, CallKind.READ, timeout=query.timeout)
+        except NotLoaded:
+            if not self.reload_forgotten(database, name):
+                raise
+            return self.rpc.call("Query", request, CallKind.READ, timeout=query.timeout)
 
     def count(self, database: str, collection: Collection, query: RowQuery) -> int:
         """Exact number of matching rows that are not deleted; ``query``'s output fields are not used."""

@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, schema_pb2
 
-from vectorstore.adapters.base import Calls
+from vectorstore.adapters.collection_calls import CollectionCalls
 from vectorstore.adapters.columnar_codec import decode_rows, encode_vector
 from vectorstore.adapters.consistency import guarantee
 from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.adapters.schema_codec import TYPE_NUMBERS
 from vectorstore.domain.collection import Collection, Field
+from vectorstore.domain.errors import NotLoaded
 from vectorstore.domain.models import Consistency, SearchHit
 
 
@@ -36,11 +37,16 @@ class VectorQuery:
     timeout: float | None = None
 
 
-class SearchCalls(Calls):
+class SearchCalls(CollectionCalls):
     def search(self, database: str, collection: Collection, query: VectorQuery) -> list[list[SearchHit]]:
         """Hits of each query, nearest first."""
         request = _request(database, collection, query)
-        answer = self.rpc.call("Search", request, CallKind.READ, timeout=query.timeout)
+        try:
+            answer = self.rpc.call("Search", request, CallKind.READ, timeout=query.timeout)
+        except NotLoaded:
+            if not self.reload_forgotten(database, collection.name):
+                raise
+            answer = self.rpc.call("Search", request, CallKind.READ, timeout=query.timeout)
         return _decode(answer.results, query.output_fields)
 
     def hybrid_search(

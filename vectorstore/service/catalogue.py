@@ -110,6 +110,7 @@ def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
     except NotFound:
         raise NotFound(f"There is no collection {name[:255]!r}.") from None
     record = adopt(scope, found)
+    engine.adapter.reload_forgotten(scope.database, found.schema.name)
     return KnownCollection(
         engine=engine,
         database=scope.database,

@@ -195,17 +195,6 @@ class CollectionService(Service):
             CollectionRecord.objects.filter(pk=known.record_id).update(loaded=True)
             return self._view(name)
 
-    def restore_loaded(self) -> int:
-        """Load what was loaded before the engine restarted, where the engine forgets it; returns how many."""
-        loaded = 0
-        for name in self.names():
-            known, record = self._recorded(name)
-            state = known.engine.adapter.load_state(self.scope.database, known.schema.name)[0]
-            if record.loaded and known.indexes and state is LoadState.NOT_LOADED:
-                known.engine.adapter.load_collection(self.scope.database, known.schema.name, record.replicas)
-                loaded += 1
-        return loaded
-
     def _replicas(self, known: KnownCollection) -> int:
         return CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
 
@@ -213,8 +202,8 @@ class CollectionService(Service):
         """Release from memory; searches answer 409 until it is loaded again."""
         with self.scope.operation("collection.load", name):
             known, _ = look_up(self.scope, name)
-            known.engine.adapter.release_collection(self.scope.database, known.schema.name)
             CollectionRecord.objects.filter(pk=known.record_id).update(loaded=False)
+            known.engine.adapter.release_collection(self.scope.database, known.schema.name)
             return self._view(name)
 
     def flush(self, name: str) -> CollectionView:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -12,7 +13,7 @@ from vectorstore.adapters.capability_probe import probe
 from vectorstore.adapters.connection_pool import endpoint_of, get_adapter
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.rpc import Endpoint
-from vectorstore.models import Cluster
+from vectorstore.models import Cluster, CollectionRecord
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,20 @@ def engine_of(cluster: str = "default") -> Engine:
         known = _known.get(endpoint)
         if known is None or known.engine.adapter is not adapter or time.monotonic() - known.asked_at >= _ASK_AGAIN_S:
             capabilities = _capabilities(cluster, adapter, known)
+            adapter.wants_loaded = _wants_loaded(cluster) if capabilities.forgets_loaded else None
             adapter.timestamps = capabilities.timestamps
             adapter.single_writer = capabilities.single_writer
             adapter.insert_replaces = capabilities.insert_replaces
             adapter.reads_largest_int64 = capabilities.reads_largest_int64
             known = _known[endpoint] = _Known(Engine(cluster, adapter, capabilities), time.monotonic())
         return known.engine
+
+
+def _wants_loaded(cluster: str) -> Callable[[str, str], bool]:
+    """Whether a collection is on record as loaded."""
+    return lambda database, name: CollectionRecord.objects.filter(
+        cluster=cluster, database=database, name=name, loaded=True
+    ).exists()
 
 
 def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) -> Capabilities:

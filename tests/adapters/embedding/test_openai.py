@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server: Server = self.server  # type: ignore[assignment]
+        server: Server = self.server
         server.seen.append((self.path, dict(self.headers), body))
         answers = server.answers
         (answers.pop(0) if len(answers) > 1 else answers[0])(self, body)

@@ -125,7 +125,12 @@ def _with_objects(path):
         lambda path: path.write_bytes(pickle.dumps(_Bomb())),
         lambda path: path.write_bytes(path.read_bytes()[:-2000]),
         _with_objects,
-        lambda path: np.savez(path, words=np.frombuffer(b'{"format": 0}', np.uint8), idf=[1.0], components=[[1.0]]),
+        lambda path: np.savez(
+            path,
+            words=np.frombuffer(b'{"format": 0, "vocabulary": ["x"], "compounds": {}}', np.uint8),
+            idf=[1.0],
+            components=[[1.0]],
+        ),
         lambda path: path.unlink(),
     ],
 )

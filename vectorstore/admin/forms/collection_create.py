@@ -119,7 +119,7 @@ def place_errors(error: VectorStoreError, form: CreateForm, rows: FieldRowSet) -
 
 def _input_of(parts: list[str], form: CreateForm) -> str | None:
     if parts[0] == "fields":
-        return "dimension" if parts[-1] == "dimension" else "schema"  # the short form's own fields
+        return "schema"
     if parts[0] == "index" and len(parts) > 1:
         name = {"metric": "metric"}.get(parts[1], "index_kind")
         if parts[1] == "params" and len(parts) > 2:
