@@ -179,6 +179,19 @@ class CollectionService(Service):
             CollectionRecord.objects.filter(pk=known.record_id).delete()
             forget(self.scope)
 
+    def forget_gone(self, name: str) -> None:
+        """Remove the record of a collection that was dropped elsewhere.
+
+        Raises:
+            Conflict: Milvus still has it.
+        """
+        with self.scope.operation("collection.drop", name):
+            if engine_of(self.scope.cluster).adapter.has_collection(self.scope.database, name):
+                raise Conflict(f"Milvus still has the collection {name}; drop it instead.")
+            where = {"cluster": self.scope.cluster, "database": self.scope.database, "name": name}
+            CollectionRecord.objects.filter(**where).delete()
+            forget(self.scope)
+
     def _unprotected(self, name: str) -> KnownCollection:
         known, _ = look_up(self.scope, name)
         if CollectionRecord.objects.filter(pk=known.record_id, protected=True).exists():

@@ -191,7 +191,13 @@ def _embed(scope: Scope, known: KnownCollection, text: str, pointer: str) -> tup
     if not text.strip():
         raise InvalidRequest.at(pointer, "the text is empty")
     field = embedded_field(known.embedding, known.schema)
-    return field, _read(EmbeddingService(scope).embed_query(known.embedding, text), field, pointer)
+    try:
+        vector = EmbeddingService(scope).embed_query(known.embedding, text)
+    except InvalidRequest as error:
+        if error.errors:  # the embedding's own settings are wrong, not the text
+            raise
+        raise InvalidRequest.at(pointer, error.detail) from None
+    return field, _read(vector, field, pointer)
 
 
 def _stored(scope: Scope, known: KnownCollection, state: State, field: Field, given: RowId) -> tuple[RowId, Any]:

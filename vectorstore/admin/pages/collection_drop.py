@@ -51,9 +51,7 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
 def _drop(request: HttpRequest, record: CollectionRecord, state: live.Live) -> bool:
     with reported(request, f"{record.name} was not dropped"):
         if state.state == live.GONE:
-            key = record.pk
-            record.delete()
-            record.pk = key
+            CollectionService(scope_for(request, record)).forget_gone(record.name)
             what = "The record was removed; the collection was gone from Milvus already."
         else:
             CollectionService(scope_for(request, record)).drop(record.name)
