@@ -1,106 +1,25 @@
 """The whole stack as ``make run`` starts it, without the demo."""
 
-import contextlib
-import json
-import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
 from project.processes import StackError
 from project.stack import check_port, free_port, redis_configuration, redis_server, take_lock
-from vectorstore.config.settings import BASE_DIR, load
+from tests.support.stack import RunningStack, running_stack
+from vectorstore.config.settings import load
 
-PASSWORD = "password-of-the-stack-test"
-_TAKEN = ("MILVUS_", "REDIS_URL", "DATABASE_URL", "VECTORSTORE_", "DJANGO_SETTINGS_MODULE")
-
-
-class Stack:
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.log = folder / "run.log"
-        self.folder = folder / "data"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_TAKEN)}
-        environment |= {
-            "PORT": str(self.port),
-            "VECTORSTORE_DATA_DIR": str(self.folder),
-            "VECTORSTORE_ADMIN_PASSWORD": PASSWORD,
-            "VECTORSTORE_DEMO": "false",
-            "VECTORSTORE_WEB_WORKERS": "1",
-            "VECTORSTORE_TASK_WORKERS": "1",
-        }
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "project.stack"],
-                cwd=BASE_DIR,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def call(self, path: str, body: Any = None, token: str = "") -> Any:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        request.add_header("Content-Type", "application/json")
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
-        data = None if body is None else json.dumps(body).encode()
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, data, timeout=30) as answer:
-            return json.loads(answer.read())
-
-    def wait_until_ready(self, seconds: float = 120) -> Any:
-        ends = time.monotonic() + seconds
-        while True:
-            try:
-                return self.call("/readyz")
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()
-                assert time.monotonic() < ends, self.log.read_text()
-                time.sleep(0.2)
-
-    def token(self) -> str:
-        return str(self.call("/api/v1/auth/token/", {"username": "admin", "password": PASSWORD})["access"])
-
-    def left_over(self) -> list[str]:
-        """Processes that carry this data folder in their environment."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/environ"):
-            with contextlib.suppress(OSError):
-                if str(self.folder).encode() in entry.read_bytes():
-                    found.append(entry.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode())
-        return found
-
-    def stop(self, number: int = signal.SIGINT) -> float:
-        """Seconds until the supervisor was gone."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(40)
-        return time.monotonic() - began
-
-
-@contextlib.contextmanager
-def _running(folder: Path) -> Iterator[Stack]:
-    stack = Stack(folder)
-    try:
-        yield stack
-    finally:
-        if stack.process.poll() is None:
-            stack.stop(signal.SIGTERM)
+_SMALL = {"VECTORSTORE_WEB_WORKERS": "1", "VECTORSTORE_TASK_WORKERS": "1"}
 
 
 @pytest.mark.stack
 def test_it_starts_stops_without_a_trace_and_keeps_its_data(tmp_path: Path) -> None:
-    with _running(tmp_path) as first:
+    with running_stack(tmp_path, **_SMALL) as first:
         components = first.wait_until_ready()["components"]
         assert components == {"database": "ok", "redis": "ok", "milvus": "ok"}
         token = first.token()
@@ -111,7 +30,7 @@ def test_it_starts_stops_without_a_trace_and_keeps_its_data(tmp_path: Path) -> N
         assert first.process.returncode == 0
         assert first.left_over() == []
 
-    with _running(tmp_path) as second:
+    with running_stack(tmp_path, **_SMALL) as second:
         second.wait_until_ready()
         token = second.token()
         assert second.call("/api/v1/collections/kept/vectors/count/", {}, token) == {"count": 20}
@@ -126,7 +45,7 @@ def test_it_starts_stops_without_a_trace_and_keeps_its_data(tmp_path: Path) -> N
             time.sleep(0.2)
 
 
-def _serves_the_admin_and_the_documentation(stack: Stack) -> None:
+def _serves_the_admin_and_the_documentation(stack: RunningStack) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     swagger = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
     for path in ("/admin/login/", "/api/docs/", "/static/unfold/css/styles.css", swagger):

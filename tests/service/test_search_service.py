@@ -1,65 +1,27 @@
 """Searches through the services against brute force, on each engine."""
 
 import secrets
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from tests.support.brute_force import brute_force, nearest
 from tests.support.engines import RunningEngine
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest, NotFound
-from vectorstore.domain.models import Consistency, IndexKind, Metric
+from vectorstore.domain.models import Consistency, Metric
 from vectorstore.domain.requests import (
     CollectionSpec,
     HybridPart,
     HybridRequest,
-    IndexRequest,
     RangeRequest,
     Rerank,
     SearchRequest,
 )
 from vectorstore.service import CollectionService, SearchService, VectorService
 
-Make = Callable[..., str]
-ROWS, DIMENSION, QUERIES, TOP = 2_000, 32, 20, 10
-
-
-def brute_force(data: np.ndarray, query: np.ndarray, metric: Metric) -> np.ndarray:
-    """Scores by the metric's definition, shape (rows,)."""
-    if metric is Metric.L2:
-        return ((data - query) ** 2).sum(axis=1)
-    product = data @ query
-    if metric is Metric.IP:
-        return product
-    return product / (np.linalg.norm(data, axis=1) * np.linalg.norm(query))
-
-
-def nearest(data: np.ndarray, query: np.ndarray, metric: Metric, top: int) -> list[str]:
-    scores = brute_force(data.astype(np.float64), query.astype(np.float64), metric)
-    order = np.argsort(-scores if metric.larger_is_nearer else scores, kind="stable")
-    return [f"r{i}" for i in order[:top]]
-
 
 def fill(name: str, data: np.ndarray) -> None:
     VectorService().insert(name, [{"id": f"r{i}", "vector": v.tolist(), "n": i} for i, v in enumerate(data)])
-
-
-@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.AUTO])
-@pytest.mark.parametrize("metric", [Metric.L2, Metric.IP, Metric.COSINE])
-def test_searches_equal_brute_force(make: Make, metric: Metric, kind: IndexKind) -> None:
-    generator = np.random.default_rng(11)
-    data = generator.normal(size=(ROWS, DIMENSION)).astype(np.float32)
-    queries = generator.normal(size=(QUERIES, DIMENSION)).astype(np.float32)
-    name = make(dimension=DIMENSION, metric=metric, index=IndexRequest(type=kind, metric=metric))
-    fill(name, data)
-    request = SearchRequest(vectors=[query.tolist() for query in queries], top_k=TOP)
-    answers = SearchService().search(name, request).results
-    found = [[hit.id for hit in hits] for hits in answers]
-    wanted = [nearest(data, query, metric, TOP) for query in queries]
-    if kind is IndexKind.FLAT:
-        assert found == wanted
-    recall = np.mean([len(set(f) & set(w)) / TOP for f, w in zip(found, wanted, strict=True)])
-    assert recall >= 0.95
 
 
 _small: dict[int, str] = {}

@@ -20,6 +20,9 @@ _FIXED_PORTS = (2379, 2380, 9091)  # inside the Milvus server; they cannot be ch
 _START_S = 90
 _OTHER_RUN_S = 600
 
+SHORT_PAUSES = ("queryCoord.checkInterval=100", "queryCoord.distPullInterval=100", "proxy.timeTickInterval=50")
+"""Settings of the Milvus server that keep tests short: strong reads take 50 ms instead of 200."""
+
 
 @dataclass(frozen=True)
 class RunningEngine:
@@ -71,14 +74,14 @@ def milvus_lite(folder: Path | None = None, port: int | None = None) -> Iterator
 
 
 @contextlib.contextmanager
-def milvus_server() -> Iterator[RunningEngine]:
+def milvus_server(settings: tuple[str, ...] = SHORT_PAUSES) -> Iterator[RunningEngine]:
     """Milvus 2.3.5, with users; one at a time on a host."""
     _wait_for_fixed_ports()
     folder = Path(tempfile.mkdtemp(prefix="vectorstore-milvus-"))
     port = free_port()
     place = ["--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"]
-    for setting in ("queryCoord.checkInterval=100", "queryCoord.distPullInterval=100", "proxy.timeTickInterval=50"):
-        place += ["--extra-config", setting]  # shorter pauses: strong reads take 50 ms instead of 200
+    for setting in settings:
+        place += ["--extra-config", setting]
     with _running([str(_BIN / "milvus-server"), *place], "milvus", port, "root", "Milvus", folder) as engine:
         yield engine
     shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,13 @@ Json = dict[str, Any]
 NAME_PATTERN = "[A-Za-z_][A-Za-z0-9_]{0,254}"
 """Milvus's rule for the names of collections, fields, partitions, aliases and databases."""
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+_IDEMPOTENCY = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "description": "The same key and body again within 24 hours gives the first answer again.",
+    "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+}
 _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": 255}
 _ENGINE_PARAMETERS = [
     {
@@ -91,6 +98,8 @@ class Schema(AutoSchema):
             found += _ENGINE_PARAMETERS
         if operation.pages:
             found += _page_parameters(operation.order)
+        if operation.idempotent:
+            found.append(_IDEMPOTENCY)
         return found
 
     def _responses(self, path: str, operation: Operation) -> Json:
@@ -100,6 +109,8 @@ class Schema(AutoSchema):
             if operation.pages:
                 schema = _page_of(schema)
             success["content"] = {"application/json": {"schema": schema}}
+        if operation.idempotent:
+            success["headers"] = {"Idempotency-Replayed": {"schema": {"const": "true"}}}
         errors = {405, *operation.errors}
         if not self.view.public:
             errors |= {401, 403}

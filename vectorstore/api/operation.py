@@ -21,6 +21,7 @@ class Operation:
     status: int = 200
     order: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
+    idempotent: bool = False
 
     @property
     def pages(self) -> bool:
@@ -35,11 +36,12 @@ def operation(
     status: int = 200,
     order: tuple[str, ...] | dict[str, Any] = (),
     errors: tuple[int, ...] = (),
+    idempotent: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler: called with the decoded body, if it has one, and the names in the path."""
 
     def declare(handler: Handler) -> Handler:
-        handler.__dict__["operation"] = Operation(summary, body, answer, status, tuple(order), errors)
+        handler.__dict__["operation"] = Operation(summary, body, answer, status, tuple(order), errors, idempotent)
         return handler
 
     return declare

@@ -43,9 +43,9 @@ class Scope:
             outcome = "error"
             raise
         finally:
-            if log.isEnabledFor(logging.INFO):
+            if log.isEnabledFor(logging.DEBUG):
                 spent = (time.perf_counter() - began) * 1000
-                log.info("%s %s by %s: %s in %.1f ms", action, self.address(target), self.actor.name, outcome, spent)
+                log.debug("%s %s by %s: %s in %.1f ms", action, self.address(target), self.actor.name, outcome, spent)
 
 
 class Service:

@@ -5,7 +5,7 @@ Answers here are always JSON, so this one skips all that: a search then costs li
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,16 +17,18 @@ from rest_framework.views import APIView
 from vectorstore.access.actor import Actor
 from vectorstore.api.authentication import SessionAuthentication, TokenAuthentication
 from vectorstore.api.decode import decode, read_body
-from vectorstore.api.openapi import NAME_PATTERN, Schema
+from vectorstore.api.openapi import IDEMPOTENCY_HEADER, NAME_PATTERN, Schema
 from vectorstore.api.operation import declared
 from vectorstore.api.pagination import Key, Pages, refined
 from vectorstore.api.problems import method_not_allowed, problem_response, translate
 from vectorstore.api.renderers import encode
 from vectorstore.config.settings import current
-from vectorstore.domain.errors import NotAuthenticated, NotFound
+from vectorstore.domain.errors import MalformedRequest, NotAuthenticated, NotFound
 from vectorstore.service.context import Scope
+from vectorstore.service.idempotency_service import once
 
 _NAME = re.compile(NAME_PATTERN)
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class View(APIView):
@@ -60,13 +62,27 @@ class View(APIView):
         if not self.public and not self.request.user.is_authenticated:
             raise NotAuthenticated("Send Authorization: Bearer <access token>.")
         operation = declared(handler)
-        if operation.body is not None:
-            result = handler(decode(read_body(request, current().max_body_bytes), operation.body), **path)
-        else:
+        if operation.body is None:
             result = handler(**path)
-        if operation.status == 204:
-            return HttpResponse(status=204)
-        return HttpResponse(encode(result), status=operation.status, content_type="application/json")
+            if operation.status == 204:
+                return HttpResponse(status=204)
+            return HttpResponse(encode(result), status=operation.status, content_type="application/json")
+        raw = read_body(request, current().max_body_bytes)
+        body = decode(raw, operation.body)
+        if operation.idempotent and (key := request.headers.get(IDEMPOTENCY_HEADER)):
+            return self._once(key, raw, operation.status, lambda: encode(handler(body, **path)))
+        return HttpResponse(encode(handler(body, **path)), status=operation.status, content_type="application/json")
+
+    def _once(self, key: str, raw: bytes, status: int, work: Callable[[], bytes]) -> HttpResponse:
+        """The answer of a write under an ``Idempotency-Key``: of this request, or of the first one again."""
+        if not IDEMPOTENCY_KEY.fullmatch(key):
+            raise MalformedRequest(f"{IDEMPOTENCY_HEADER} is 1 to 255 printable ASCII characters.")
+        scope = f"{self.request.user.pk} {self.request.method} {self.request.get_full_path()}"
+        status, answer, again = once(scope, key, raw, lambda: (status, work()))
+        response = HttpResponse(answer, status=status, content_type="application/json")
+        if again:
+            response["Idempotency-Replayed"] = "true"
+        return response
 
     @property
     def allowed_methods(self) -> list[str]:

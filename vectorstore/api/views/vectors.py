@@ -31,13 +31,13 @@ class _VectorView(EngineView):
 
 
 class VectorsView(_VectorView):
-    @operation("Insert rows", body=WriteRequest, answer=InsertedBody, status=201)
+    @operation("Insert rows", body=WriteRequest, answer=InsertedBody, status=201, idempotent=True)
     def post(self, body: WriteRequest, name: str) -> InsertedBody:
         """All or nothing: one bad row refuses the batch, and every bad row is named."""
         ids = id_strings(self.service.insert(name, body.vectors, body.partition))
         return {"inserted": len(ids), "ids": ids}
 
-    @operation("Upsert rows", body=WriteRequest, answer=UpsertedBody)
+    @operation("Upsert rows", body=WriteRequest, answer=UpsertedBody, idempotent=True)
     def put(self, body: WriteRequest, name: str) -> UpsertedBody:
         """All or nothing, as with an insert; a row that is there is replaced."""
         ids = id_strings(self.service.upsert(name, body.vectors, body.partition))
@@ -64,7 +64,7 @@ class CountRowsView(_VectorView):
 
 
 class DeleteRowsView(_VectorView):
-    @operation("Delete rows", body=DeleteRequest, answer=DeletedBody)
+    @operation("Delete rows", body=DeleteRequest, answer=DeletedBody, idempotent=True)
     def post(self, body: DeleteRequest, name: str) -> DeletedBody:
         """By ``ids`` or by a filter: exactly one of them."""
         return {"deleted": self.service.delete(name, body)}

@@ -33,8 +33,18 @@ class Listed(tree.Node):
     values: tuple[Scalar, ...]
 
 
+_VALUES = (tree.Literal, tree.FieldRef, tree.Path, tree.Arithmetic, tree.ArrayLength)
+
+
 def _column(token: Token) -> int:
     return (token.start_pos or 0) + 1
+
+
+def _value(node: Node, column: int) -> Node:
+    """``node``, unless it is a condition. A chain has its middle twice, so chains in chains would grow without end."""
+    if not isinstance(node, _VALUES):
+        raise invalid(column, "a condition is no value; compare fields and constants")
+    return node
 
 
 class Builder(Transformer[Token, Node]):
@@ -57,13 +67,15 @@ class Builder(Transformer[Token, Node]):
 
     def compare(self, items: list[Any]) -> Node:
         left, op, right = items
-        return tree.Compare(cast(CompareOp, str(op)), left, right, source=_column(op))
+        column = _column(op)
+        return tree.Compare(cast(CompareOp, str(op)), _value(left, column), _value(right, column), source=column)
 
     def chain(self, items: list[Any]) -> Node:
         low, first, middle, second, high = items
         if first[0] != second[0] or first[0] not in "<>":
             raise invalid(_column(second), "a chain of comparisons runs one way, such as 1 < x <= 4")
-        return tree.And((self.compare([low, first, middle]), self.compare([middle, second, high])))
+        both = (self.compare([low, first, middle]), self.compare([middle, second, high]))
+        return tree.And(both, source=_column(first))
 
     def member(self, items: list[Any]) -> Node:
         operand, values = items
@@ -86,7 +98,8 @@ class Builder(Transformer[Token, Node]):
 
     def arithmetic(self, items: list[Any]) -> Node:
         left, op, right = items
-        return tree.Arithmetic(cast(tree.ArithmeticOp, str(op)), left, right, source=_column(op))
+        column, name = _column(op), cast(tree.ArithmeticOp, str(op))
+        return tree.Arithmetic(name, _value(left, column), _value(right, column), source=column)
 
     def number(self, items: list[Token]) -> Node:
         column = _column(items[0])

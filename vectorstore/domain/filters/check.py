@@ -1,20 +1,22 @@
 """A tree against a schema: names resolved, types checked, and one form chosen for what has several.
 
 After this every engine reads the filter alike: chains and bare booleans are spelled out, constants stand on
-the right, and -2^63, which Milvus 2.3 cannot read, is gone.
+the right, negations stand at single conditions, and -2^63, which Milvus 2.3 cannot read, is gone.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from vectorstore.domain.collection import Collection, Field
+from vectorstore.domain.filters.comparisons import compare, ids_condition, member, refuse_mixed
 from vectorstore.domain.filters.failures import LIST_LIMIT, invalid, refuse_deep
-from vectorstore.domain.filters.literals import INT64_MIN, refuse_surrogates
-from vectorstore.domain.filters.operands import Kind, Operand, fit, resolve
+from vectorstore.domain.filters.integers import always
+from vectorstore.domain.filters.literals import refuse_surrogates
+from vectorstore.domain.filters.operands import KIND_OF_TYPE, Kind, Operand, fit, resolve
+from vectorstore.domain.filters.patterns import plain_pattern
 from vectorstore.domain.filters.tree import (
     And,
     Compare,
-    CompareOp,
     Contains,
     Exists,
     FieldRef,
@@ -26,65 +28,66 @@ from vectorstore.domain.filters.tree import (
     Not,
     Or,
     Path,
-    Scalar,
     TextMatch,
     all_of,
     any_of,
 )
 from vectorstore.domain.models import DataType, RowId
 
-_FLIPPED: dict[CompareOp, CompareOp] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
 
 def check(node: Node, schema: Collection) -> Node:
     """The normal form of ``node`` for ``schema``.
+
+    A comparison with a JSON key that a row lacks is false, whatever the engine: ``meta["k"] != 1`` and
+    ``not (meta["k"] == 1)`` both find the rows without ``k``. A nullable field that is null meets neither a
+    comparison nor its negation.
 
     Raises:
         InvalidFilter: naming the place and what would be right.
     """
     refuse_deep(node)
-    return _condition(node, schema)
+    return _condition(node, schema, negated=False)
 
 
-def _condition(node: Node, schema: Collection) -> Node:
+def _condition(node: Node, schema: Collection, *, negated: bool) -> Node:
+    """``node``, or what is true where ``node`` is false."""
     match node:
-        case And(operands):
-            return all_of([_condition(item, schema) for item in operands], node.source)
-        case Or(operands):
-            return any_of([_condition(item, schema) for item in operands], node.source)
+        case And(operands) | Or(operands):
+            joined = all_of if isinstance(node, And) != negated else any_of
+            return joined([_condition(item, schema, negated=negated) for item in operands], node.source)
         case Not(inner):
-            return Not(_condition(inner, schema), source=node.source)
+            return _condition(inner, schema, negated=not negated)
         case Compare():
-            return _compare(node, schema)
+            return compare(node, schema, negated=negated)
         case In():
-            return _member(node, schema)
-        case Like(inner, pattern):
-            operand = resolve(inner, schema)
-            if operand.kind not in (Kind.STRING, Kind.ANY):
-                raise invalid(node.source, f"like takes a VARCHAR field, not {operand.what}")
-            refuse_surrogates(pattern, node.source)
-            return replace(node, operand=operand.node)
-        case IsNull(inner):
-            return replace(node, operand=_place(resolve(inner, schema), node, "is null"))
+            return member(node, schema, negated=negated)
+        case Like():
+            return _like(node, schema, negated)
+        case IsNull():
+            return _is_null(node, schema, negated)
         case Exists(inner):
             operand = resolve(inner, schema)
             if operand.kind is not Kind.ANY:
                 raise invalid(node.source, "exists takes a JSON path or a dynamic field")
-            return replace(node, operand=_place(operand, node, "exists"))
+            return _maybe_not(replace(node, operand=_place(operand, node, "exists")), negated)
         case Contains():
-            return _contains(node, schema)
+            return _maybe_not(_contains(node, schema), negated)
         case TextMatch(inner, text):
             operand = resolve(inner, schema)
-            if operand.kind is not Kind.STRING:
+            if operand.kind is not Kind.STRING or not isinstance(operand.node, FieldRef):
                 raise invalid(node.source, "text_match takes a VARCHAR field")
             refuse_surrogates(text, node.source)
-            return replace(node, operand=operand.node)
+            return _maybe_not(replace(node, operand=operand.node), negated)
         case Literal():
             raise invalid(node.source, "a constant is no condition; compare a field with it")
     operand = resolve(node, schema)
-    if operand.kind not in (Kind.BOOL, Kind.ANY):
+    if operand.kind not in (Kind.BOOL, Kind.ANY) or not isinstance(operand.node, (FieldRef, Path)):
         raise invalid(node.source, f"{operand.what} is no condition; compare it with something")
-    return Compare("==", operand.node, Literal(True), source=node.source)
+    return compare(Compare("==", node, Literal(True), source=node.source), schema, negated=negated)
+
+
+def _maybe_not(node: Node, negated: bool) -> Node:
+    return Not(node, source=node.source) if negated else node
 
 
 def _place(operand: Operand, node: Node, what: str) -> Node:
@@ -93,110 +96,58 @@ def _place(operand: Operand, node: Node, what: str) -> Node:
     return operand.node
 
 
-def _compare(node: Compare, schema: Collection) -> Node:
-    left, right, op = resolve(node.left, schema), resolve(node.right, schema), node.op
-    if isinstance(left.node, Literal):
-        if isinstance(right.node, Literal):
-            raise invalid(node.source, "this compares two constants; name a field")
-        left, right, op = right, left, _FLIPPED[op]
-    for side in (left, right):
-        if side.kind in (Kind.JSON, Kind.ARRAY):
-            raise invalid(node.source, f"{side.what} cannot be compared; name an element of it")
-    if not isinstance(right.node, Literal):
-        if Kind.ANY not in (left.kind, right.kind) and _family(left) != _family(right):
-            raise invalid(node.source, f"{left.what} cannot be compared with {right.what}")
-        return Compare(op, left.node, right.node, source=node.source)
-    value = fit(right.node.value, left, right.node.source or node.source)
-    if isinstance(value, bool) and op not in ("==", "!="):
-        raise invalid(node.source, "booleans are equal or not; there is no smaller one")
-    if isinstance(value, int) and not isinstance(value, bool) and value == INT64_MIN:
-        return _against_minimum(op, left.node, node)
-    return Compare(op, left.node, Literal(value, source=right.node.source), source=node.source)
-
-
-def _family(operand: Operand) -> Kind:
-    return Kind.INT if operand.kind is Kind.FLOAT else operand.kind
-
-
-def _against_minimum(op: CompareOp, left: Node, node: Node) -> Node:
-    """The smallest 64-bit integer said by its neighbour, which every engine can read."""
-    next_one = Literal(INT64_MIN + 1)
-    below, above = Compare("<", left, next_one), Compare(">=", left, next_one)
-    match op:
-        case "==" | "<=":
-            return below
-        case "!=" | ">":
-            return above
-        case ">=":
-            return Or((below, above), source=node.source)
-    return And((below, above), source=node.source)
-
-
-def _member(node: In, schema: Collection) -> Node:
+def _like(node: Like, schema: Collection, negated: bool) -> Node:
     operand = resolve(node.operand, schema)
-    place = _place(operand, node, "in")
-    if operand.kind in (Kind.JSON, Kind.ARRAY):
-        raise invalid(node.source, f"{operand.what} is in no list; name an element of it")
-    values = tuple(fit(value, operand, node.source) for value in node.values)
-    _refuse_mixed(values, node)
-    return _without_minimum(place, values, node.negated, node)
+    if operand.kind not in (Kind.STRING, Kind.ANY):
+        raise invalid(node.source, f"like takes a VARCHAR field, not {operand.what}")
+    _place(operand, node, "like")
+    refuse_surrogates(node.pattern, node.source)
+    plain = plain_pattern(node)
+    if isinstance(plain, Like):
+        return _maybe_not(replace(plain, operand=operand.node), negated)
+    return _condition(plain, schema, negated=negated)
 
 
-def _refuse_mixed(values: Sequence[Scalar], node: Node) -> None:
-    families = {str if isinstance(v, str) else bool if isinstance(v, bool) else float for v in values}
-    if len(families) > 1:
-        raise invalid(node.source, "the values of a list are all numbers, all strings or all booleans")
-
-
-def _without_minimum(place: Node, values: tuple[Scalar, ...], negated: bool, node: Node) -> Node:
-    others = tuple(value for value in values if isinstance(value, (str, bool)) or value != INT64_MIN)
-    if len(others) == len(values):
-        return In(place, values, negated, source=node.source)
-    minimum = _against_minimum("!=" if negated else "==", place, node)
-    if not others:
-        return minimum
-    rest = In(place, others, negated, source=node.source)
-    return all_of((rest, minimum), node.source) if negated else any_of((rest, minimum), node.source)
+def _is_null(node: IsNull, schema: Collection, negated: bool) -> Node:
+    operand, present = resolve(node.operand, schema), node.negated != negated
+    place = _place(operand, node, "is null")
+    if operand.kind is Kind.ANY:
+        return _maybe_not(Exists(place, source=node.source), not present)
+    field = schema.field(place.name) if isinstance(place, FieldRef) else None
+    if field is None:
+        raise invalid(node.source, "an element of an array is never null")
+    if not field.nullable:
+        return In(FieldRef(schema.primary.name), (), present, source=node.source)
+    return IsNull(place, present, source=node.source)
 
 
 def _contains(node: Contains, schema: Collection) -> Node:
     operand = resolve(node.operand, schema)
     place = _place(operand, node, "contains")
     if operand.kind is Kind.JSON:
-        raise invalid(node.source, f'name the array within the JSON field, such as {_name(place)}["k"]')
+        raise invalid(node.source, 'name the array within the JSON field, as in contains(field["key"], …)')
+    if not node.values:
+        raise invalid(node.source, "give at least one value that may be contained")
     if operand.kind is Kind.ARRAY:
-        element = Operand(place, _KINDS.get(operand.element, Kind.INT), operand.element is DataType.FLOAT)
+        element = Operand(place, KIND_OF_TYPE[operand.element or DataType.INT64], operand.element is DataType.FLOAT)
         values = tuple(fit(value, element, node.source) for value in node.values)
         return replace(node, operand=place, values=values, family="array")
     if operand.kind is not Kind.ANY:
         raise invalid(node.source, f"{operand.what} holds no elements")
     values = tuple(fit(value, operand, node.source) for value in node.values)
-    _refuse_mixed(values, node)
+    refuse_mixed(values, node.source)
     return replace(node, operand=place, values=values, family="json")
-
-
-_KINDS: dict[DataType | None, Kind] = {
-    DataType.BOOL: Kind.BOOL,
-    DataType.VARCHAR: Kind.STRING,
-    DataType.FLOAT: Kind.FLOAT,
-    DataType.DOUBLE: Kind.FLOAT,
-}
-
-
-def _name(place: Node) -> str:
-    return place.name if isinstance(place, FieldRef) else "meta"
 
 
 def ids_in(primary: Field, ids: Sequence[RowId]) -> Node:
     """The condition that the primary key is one of ``ids``, which ``read_id`` has read."""
     if len(ids) > LIST_LIMIT:
         raise invalid(None, f"the list has more than {LIST_LIMIT} values")
-    node = In(FieldRef(primary.name), tuple(ids))
-    return _without_minimum(node.operand, node.values, False, node)
+    return ids_condition(FieldRef(primary.name), ids)
 
 
 def everything(primary: Field) -> Node:
     """A condition that every row meets, for calls that want one."""
     if primary.type is DataType.VARCHAR:
         return Compare(">=", FieldRef(primary.name), Literal(""))
-    return _against_minimum(">=", FieldRef(primary.name), Literal(True))
+    return always(FieldRef(primary.name))

@@ -9,6 +9,12 @@ class Dialect:
 
     ``json_path_in``: ``meta["k"] in [...]``. ``infix_like``: patterns other than a prefix. ``is_null``: null
     tests. ``text_match``: full-text conditions. ``modulo``: the remainder operator.
+
+    ``missing_is_false``: a comparison with a JSON key that a row lacks is false, so ``!=`` and ``not`` find
+    the row; without it the answer is unknown, and we spell the difference out. ``computed_order``: arithmetic
+    and ``array_length`` under ``<``, not only under ``==`` and ``!=``. ``free_arithmetic``: more than one
+    operation, between fields or with the constant first. ``array_length_path``: ``array_length(meta["k"])``.
+    ``meta_contains``: ``json_contains($meta["k"], 1)``.
     """
 
     json_path_in: bool = True
@@ -16,3 +22,8 @@ class Dialect:
     is_null: bool = True
     text_match: bool = True
     modulo: bool = True
+    missing_is_false: bool = True
+    computed_order: bool = True
+    free_arithmetic: bool = True
+    array_length_path: bool = True
+    meta_contains: bool = True

@@ -26,11 +26,13 @@ _WRITTEN = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\
 """The only escapes that every engine reads alike; all other characters are sent as they are."""
 
 _ITEM = re.compile(
-    r"\s*(?:([+-]?)\s*([0-9.][0-9A-Za-z_.]*(?:(?<=[eE])[+-][0-9]+)?)"
+    r"\s*+(?:([+-]?)\s*+([0-9.][0-9A-Za-z_.]*(?:(?<=[eE])[+-][0-9]+)?)"
     r"""|("(?:[^"\\\r\n]++|\\[^\r\n])*+"|'(?:[^'\\\r\n]++|\\[^\r\n])*+')"""
-    r"|(true|false))\s*(?:,|(?=\]))",
+    r"|(true|false))\s*+(?:,|(?=\]))",
     re.IGNORECASE,
 )
+"""Possessive throughout: a list of blanks that ends badly is given up at once."""
+_BASED = re.compile(r"0x[0-9a-f]+|0b[01]+", re.IGNORECASE)
 _FLOAT = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -79,12 +81,8 @@ def read_number(text: str, column: int, sign: str = "") -> int | float:
         if len(text) > 1 and text[0] == "0":
             raise invalid(column, "a number with a leading zero is octal to some engines; write it in decimal")
         return _whole(text, 10, sign, column)
-    base = {"0x": 16, "0b": 2}.get(text[:2].lower())
-    if base:
-        try:
-            return _whole(text[2:].lstrip("0") or "0", base, sign, column)
-        except ValueError:
-            raise invalid(column, f"{text[:40]!r} is not a number") from None
+    if _BASED.fullmatch(text):
+        return _whole(text[2:].lstrip("0") or "0", 16 if text[1] in "xX" else 2, sign, column)
     if not _FLOAT.fullmatch(text):
         raise invalid(column, f"{text[:40]!r} is not a number")
     value = float(text)

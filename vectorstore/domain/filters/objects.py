@@ -48,11 +48,15 @@ def from_object(filters: Mapping[str, Any], pointer: str = "/filters") -> Node:
 
 
 def _object(filters: Any, pointer: str, depth: int) -> Node:
-    if depth > DEPTH_LIMIT:
-        raise invalid(pointer, f"the filter is nested more than {DEPTH_LIMIT} levels deep")
+    _refuse_depth(depth, pointer)
     if not isinstance(filters, Mapping) or not filters:
         raise invalid(pointer, "a filter is an object with at least one field or one of $and, $or, $not")
     return all_of([_entry(key, value, _below(pointer, key), depth) for key, value in filters.items()], pointer)
+
+
+def _refuse_depth(depth: int, pointer: str) -> None:
+    if depth > DEPTH_LIMIT:
+        raise invalid(pointer, f"the filter is nested more than {DEPTH_LIMIT} levels deep")
 
 
 def _below(pointer: str, key: object) -> str:
@@ -69,7 +73,7 @@ def _entry(key: Any, value: Any, pointer: str, depth: int) -> Node:
         return Not(_object(value, pointer, depth + 1), source=pointer)
     if not isinstance(key, str) or key.startswith("$") or not key:
         raise invalid(pointer, f"there is no operator {str(key)[:40]}; there are {', '.join(_LOGIC)}")
-    return _field(_target(key, pointer), value, pointer)
+    return _field(_target(key, pointer), value, pointer, depth)
 
 
 def _target(name: str, pointer: str) -> Node:
@@ -79,17 +83,18 @@ def _target(name: str, pointer: str) -> Node:
     return FieldRef(name, source=pointer)
 
 
-def _field(target: Node, value: Any, pointer: str) -> Node:
+def _field(target: Node, value: Any, pointer: str, depth: int) -> Node:
+    _refuse_depth(depth, pointer)
     if not isinstance(value, Mapping):
         if value is None:
             return IsNull(target, source=pointer)
         return Compare("==", target, Literal(_scalar(value, pointer), source=pointer), source=pointer)
     if not value:
         raise invalid(pointer, f"give at least one operator of {', '.join(OPERATORS)}")
-    return all_of([_operator(target, name, item, _below(pointer, name)) for name, item in value.items()], pointer)
+    return all_of([_operator(target, name, item, _below(pointer, name), depth) for name, item in value.items()], pointer)
 
 
-def _operator(target: Node, name: Any, value: Any, pointer: str) -> Node:
+def _operator(target: Node, name: Any, value: Any, pointer: str, depth: int) -> Node:
     if name in _COMPARISONS:
         return Compare(_COMPARISONS[name], target, Literal(_scalar(value, pointer), source=pointer), source=pointer)
     if name in ("$in", "$nin"):
@@ -102,7 +107,7 @@ def _operator(target: Node, name: Any, value: Any, pointer: str) -> Node:
             raise invalid(pointer, "$like takes a pattern, such as 'ab%'")
         return Like(target, value, source=pointer)
     if name == "$not":
-        return Not(_field(target, value, pointer), source=pointer)
+        return Not(_field(target, value, pointer, depth + 1), source=pointer)
     if name in ("$exists", "$null"):
         return _flag(name, value, target, pointer)
     raise invalid(pointer, f"there is no operator {str(name)[:40]}; there are {', '.join(OPERATORS)}")

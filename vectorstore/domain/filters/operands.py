@@ -24,6 +24,12 @@ from vectorstore.domain.filters.tree import (
 from vectorstore.domain.models import DataType
 
 KEYWORDS = frozenset({"and", "or", "not", "in", "like", "is", "null", "exists", "true", "false"})
+_ENGINE_WORDS = frozenset(
+    {f"{family}_contains{suffix}" for family in ("json", "array") for suffix in ("", "_all", "_any")}
+    | {"array_length", "text_match", "phrase_match", "random_sample", "iso", "interval", "_seq", "_partition"}
+)
+"""Words that mean something of their own to some engine where a bare name is expected."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -90,15 +96,23 @@ _KIND_OF: dict[type, Kind] = {bool: Kind.BOOL, int: Kind.INT, float: Kind.FLOAT,
 def _of_field(field: Field, node: Node) -> Operand:
     if field.type.is_vector:
         raise invalid(node.source, f"{field.name} is a vector field and cannot be used in a filter")
-    return Operand(node, _kind(field.type), field.type is DataType.FLOAT, field.element_type)
+    if not is_plain_name(field.name):
+        raise invalid(node.source, f"{field.name} is a word of the filter language; Milvus cannot filter by that field")
+    return Operand(node, KIND_OF_TYPE[field.type], field.type is DataType.FLOAT, field.element_type)
 
 
-def _kind(kind: DataType) -> Kind:
-    if kind.is_integer:
-        return Kind.INT
-    if kind.is_float:
-        return Kind.FLOAT
-    return {DataType.BOOL: Kind.BOOL, DataType.VARCHAR: Kind.STRING, DataType.JSON: Kind.JSON}.get(kind, Kind.ARRAY)
+KIND_OF_TYPE: dict[DataType, Kind] = {
+    DataType.BOOL: Kind.BOOL,
+    DataType.INT8: Kind.INT,
+    DataType.INT16: Kind.INT,
+    DataType.INT32: Kind.INT,
+    DataType.INT64: Kind.INT,
+    DataType.FLOAT: Kind.FLOAT,
+    DataType.DOUBLE: Kind.FLOAT,
+    DataType.VARCHAR: Kind.STRING,
+    DataType.JSON: Kind.JSON,
+    DataType.ARRAY: Kind.ARRAY,
+}
 
 
 def _of_path(node: Path, name: str, keys: tuple[str | int, ...], schema: Collection) -> Operand:
@@ -117,12 +131,13 @@ def _of_path(node: Path, name: str, keys: tuple[str | int, ...], schema: Collect
         return Operand(_dynamic(first, tuple(rest), schema, node.source), Kind.ANY)
     if field is None:
         return Operand(_dynamic(name, keys, schema, node.source), Kind.ANY)
+    _of_field(field, node)
     if field.type is DataType.JSON:
-        return Operand(node, Kind.ANY)
+        return Operand(replace(node, untyped=True), Kind.ANY)
     if field.type is DataType.ARRAY and field.element_type is not None:
         if len(keys) != 1 or not isinstance(keys[0], int):
             raise invalid(node.source, f"{name} is an ARRAY; its elements are {name}[0], {name}[1], …")
-        return Operand(node, _kind(field.element_type), field.element_type is DataType.FLOAT)
+        return Operand(node, KIND_OF_TYPE[field.element_type], field.element_type is DataType.FLOAT)
     raise invalid(node.source, f"{name} is {field.type} and has no elements")
 
 
@@ -137,10 +152,12 @@ def _dynamic(name: str, keys: tuple[str | int, ...], schema: Collection, source:
             else "there is " + ", ".join(field.name for field in schema.scalar_fields)
         )
         raise invalid(source, f"there is no field {name[:255]!r}; {hint}")
-    plain = is_plain_name(name) and schema.field(name) is None
+    plain = is_plain_name(name) and name.lower() not in _ENGINE_WORDS and schema.field(name) is None
     if plain and not keys:
-        return FieldRef(name, source=source)
-    return Path(name, keys, source=source) if plain else Path(META, (name, *keys), source=source)
+        return FieldRef(name, source=source, untyped=True)
+    if plain:
+        return Path(name, keys, source=source, untyped=True)
+    return Path(META, (name, *keys), source=source, untyped=True)
 
 
 def _of_arithmetic(node: Arithmetic, schema: Collection) -> Operand:
@@ -150,11 +167,33 @@ def _of_arithmetic(node: Arithmetic, schema: Collection) -> Operand:
             raise invalid(node.source, f"{node.op} takes numbers, not {side.what}")
     if isinstance(left.node, Literal) and isinstance(right.node, Literal):
         raise invalid(node.source, "this calculates with constants only; write its result")
-    if isinstance(right.node, Literal) and right.node.value == 0 and node.op in "/%":
-        raise invalid(node.source, "this divides by zero")
+    if isinstance(left.node, Literal) and node.op in ("+", "*"):
+        left, right = right, left
+    constant = next((side for side in (left, right) if isinstance(side.node, Literal)), None)
+    if constant is None and Kind.ANY in (left.kind, right.kind):
+        raise invalid(node.source, "a JSON value can be calculated with constants only")
+    if isinstance(right.node, Literal) and right.node.value == 0 and node.op in "*/%":
+        raise invalid(node.source, f"{node.op} takes a constant other than zero")
     kinds = {left.kind, right.kind}
+    if constant is not None:
+        kinds.discard(constant.kind)
+        other = right if constant is left else left
+        kinds.add(other.kind)
+        left, right = (_scaled(side, other, node.op) for side in (left, right))
+    if node.op == "%" and Kind.FLOAT in kinds:
+        raise invalid(node.source, "% takes integers")
     kind = Kind.ANY if Kind.ANY in kinds else Kind.FLOAT if Kind.FLOAT in kinds else Kind.INT
     return Operand(replace(node, left=left.node, right=right.node), kind)
+
+
+def _scaled(side: Operand, other: Operand, op: str) -> Operand:
+    """A constant as ``other`` is calculated with: with JSON as a float, or division would differ by engine."""
+    if not isinstance(side.node, Literal):
+        return side
+    value = fit(side.node.value, replace(other, single=False), side.node.source)
+    if other.kind is Kind.ANY:
+        value = fit(value, Operand(other.node, Kind.INT if op == "%" else Kind.FLOAT), side.node.source)
+    return Operand(Literal(value, source=side.node.source), other.kind)
 
 
 def fit(value: Scalar, operand: Operand, source: Source) -> Scalar:

@@ -1,5 +1,6 @@
 """Text to tree."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -10,7 +11,7 @@ from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from vectorstore.domain.filters.build import Builder
-from vectorstore.domain.filters.failures import invalid, refuse_deep
+from vectorstore.domain.filters.failures import DEPTH_LIMIT, invalid, refuse_deep
 from vectorstore.domain.filters.tree import Node
 
 TEXT_LIMIT = 65_536
@@ -49,6 +50,7 @@ _HINTS = {
     "[": "this list is not closed or holds something else than constants",
     "$": "only $meta starts with a dollar sign",
 }
+_BRACKET = re.compile(r"""[()]|"(?:[^"\\\r\n]++|\\[^\r\n])*+"|'(?:[^'\\\r\n]++|\\[^\r\n])*+'""")
 _building = Lock()
 
 
@@ -64,6 +66,7 @@ def parse(text: str) -> Node:
         text.encode()
     except UnicodeEncodeError as error:
         raise invalid(error.start + 1, "half of a surrogate pair is not text") from None
+    _refuse_many_brackets(text)
     with _building:
         reader = _parser()
     try:
@@ -84,6 +87,15 @@ def parse(text: str) -> Node:
         raise invalid(1, "the filter cannot be read") from None
     refuse_deep(node)
     return node
+
+
+def _refuse_many_brackets(text: str) -> None:
+    """Ahead of the parser, which takes half a second to read 64 KB of parentheses."""
+    depth = 0
+    for match in _BRACKET.finditer(text):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if depth > DEPTH_LIMIT:
+            raise invalid(match.start() + 1, f"the filter is nested more than {DEPTH_LIMIT} levels deep")
 
 
 @cache

@@ -1,11 +1,9 @@
 """Tree to text: the only place where an expression for Milvus is written."""
 
-import re
-
 from vectorstore.domain.filters.dialect import Dialect
 from vectorstore.domain.filters.failures import invalid, unsupported
-from vectorstore.domain.filters.literals import write_number, write_string
-from vectorstore.domain.filters.operands import is_plain_name
+from vectorstore.domain.filters.literals import write_string
+from vectorstore.domain.filters.patterns import is_prefix
 from vectorstore.domain.filters.tree import (
     META,
     And,
@@ -23,13 +21,13 @@ from vectorstore.domain.filters.tree import (
     Not,
     Or,
     Path,
-    Scalar,
     TextMatch,
 )
+from vectorstore.domain.filters.values import refuse_free_arithmetic, write_constant, write_list, write_value
 
 EVERYTHING = Dialect()
 _SUFFIX = {"any_one": "", "all": "_all", "any": "_any"}
-_PREFIX_PATTERN = re.compile(r"(?:[^%_\\]|\\.)*%?", re.DOTALL)
+_ORDERED = ("<", "<=", ">", ">=")
 
 
 def serialise(node: Node, dialect: Dialect = EVERYTHING) -> str:
@@ -44,28 +42,34 @@ def serialise(node: Node, dialect: Dialect = EVERYTHING) -> str:
         case Or(operands):
             return " or ".join(_operand(item, dialect, within=Or) for item in operands)
         case Not(inner):
-            return f"not ({serialise(inner, dialect)})"
-        case Compare(op, left, right):
-            return f"{_value(left, dialect)} {op} {_value(right, dialect)}"
+            return _unless_missing(f"not ({_condition(inner, dialect)})", node, dialect)
+    return _unless_missing(_condition(node, dialect), node, dialect)
+
+
+def _condition(node: Node, dialect: Dialect) -> str:
+    match node:
+        case And() | Or() | Not():
+            return serialise(node, dialect)
+        case Compare():
+            return _compare(node, dialect)
         case In():
             return _member(node, dialect)
         case Like(inner, pattern):
-            if not dialect.infix_like and not _PREFIX_PATTERN.fullmatch(pattern):
+            if not dialect.infix_like and not is_prefix(pattern):
                 raise unsupported(node.source, "the connected engine has prefix patterns only, such as 'ab%'")
-            return f"{_value(inner, dialect)} like {write_string(pattern, node.source)}"
+            return f"{write_value(inner, dialect)} like {write_string(pattern, node.source)}"
         case IsNull(inner, negated):
             if not dialect.is_null:
                 raise unsupported(node.source, "the connected engine has no null tests")
-            return f"{_value(inner, dialect)} is {'not ' if negated else ''}null"
+            return f"{write_value(inner, dialect)} is {'not ' if negated else ''}null"
         case Exists(inner):
-            return f"exists {_value(inner, dialect)}"
-        case Contains(mode, inner, values, family):
-            listed = _list(values) if mode != "any_one" else _constant(values[0])
-            return f"{family}_contains{_SUFFIX[mode]}({_value(inner, dialect)}, {listed})"
+            return f"exists {write_value(inner, dialect)}"
+        case Contains():
+            return _contains(node, dialect)
         case TextMatch(inner, text):
             if not dialect.text_match:
                 raise unsupported(node.source, "the connected engine has no text_match")
-            return f"text_match({_value(inner, dialect)}, {write_string(text, node.source)})"
+            return f"text_match({write_value(inner, dialect)}, {write_string(text, node.source)})"
     raise invalid(node.source, "a value is no condition; compare it with something")
 
 
@@ -78,44 +82,54 @@ def _operand(node: Node, dialect: Dialect, within: type[And] | type[Or]) -> str:
     return f"({text})" if loose or chained else text
 
 
+def _compare(node: Compare, dialect: Dialect) -> str:
+    sides = (node.left, node.right)
+    computed = any(isinstance(side, (Arithmetic, ArrayLength)) for side in sides)
+    if computed and node.op in _ORDERED and not dialect.computed_order:
+        raise unsupported(node.source, "the connected engine compares calculated values by == and != only")
+    if computed and not isinstance(node.right, Literal):
+        refuse_free_arithmetic(node.source, dialect)
+    return f"{write_value(node.left, dialect)} {node.op} {write_value(node.right, dialect)}"
+
+
 def _member(node: In, dialect: Dialect) -> str:
+    place = write_value(node.operand, dialect)
     if isinstance(node.operand, Path) and not dialect.json_path_in and node.values:
-        place = _value(node.operand, dialect)
         op, joint = ("!=", " and ") if node.negated else ("==", " or ")
-        return joint.join(f"{place} {op} {_constant(value)}" for value in node.values)
-    return f"{_value(node.operand, dialect)} {'not in' if node.negated else 'in'} {_list(node.values)}"
+        return joint.join(f"{place} {op} {write_constant(value)}" for value in node.values)
+    return f"{place} {'not in' if node.negated else 'in'} {write_list(node.values)}"
 
 
-def _value(node: Node, dialect: Dialect) -> str:
+def _contains(node: Contains, dialect: Dialect) -> str:
+    if isinstance(node.operand, Path) and node.operand.field == META and not dialect.meta_contains:
+        raise unsupported(node.source, "the connected engine takes contains of a dynamic key by its bare name only")
+    listed = write_list(node.values) if node.mode != "any_one" else write_constant(node.values[0])
+    return f"{node.family}_contains{_SUFFIX[node.mode]}({write_value(node.operand, dialect)}, {listed})"
+
+
+def _unless_missing(text: str, node: Node, dialect: Dialect) -> str:
+    """``text`` so that it is true of a row without the key, where the engine would not know.
+
+    A key of another type than the constant is the same to such an engine: what has no order with a number is
+    taken to be a string, and the other way round.
+    """
+    if dialect.missing_is_false:
+        return text
     match node:
-        case Literal(value):
-            return _constant(value)
-        case FieldRef(name):
-            return name if is_plain_name(name) else f"{META}[{write_string(name)}]"
-        case Path(name, keys):
-            inner = "".join(f"[{write_string(key) if isinstance(key, str) else key}]" for key in keys)
-            if name == META or is_plain_name(name):
-                return name + inner
-            raise invalid(node.source, f"{name[:255]!r} is no name of a field")
-        case ArrayLength(inner_node):
-            return f"array_length({_value(inner_node, dialect)})"
-        case Arithmetic(op, left, right):
-            if op == "%" and not dialect.modulo:
-                raise unsupported(node.source, "the connected engine has no remainder operator %")
-            sides = (_value(left, dialect), _value(right, dialect))
-            left_text, right_text = (
-                f"({text})" if isinstance(side, Arithmetic) else text
-                for text, side in zip(sides, (left, right), strict=True)
-            )
-            return f"{left_text} {op} {right_text}"
-    raise invalid(node.source, "a condition is no value; compare fields and constants")
-
-
-def _constant(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return write_string(value) if isinstance(value, str) else write_number(value)
-
-
-def _list(values: tuple[Scalar, ...]) -> str:
-    return f"[{', '.join(_constant(value) for value in values)}]"
+        case Compare("!=", left, Literal(value)):
+            other_types = isinstance(left, Arithmetic)
+        case Not(Compare(_, left, Literal(value))):
+            other_types = True
+        case In(left, _, True) | Not(Like(left)):
+            other_types, value = False, ""
+        case _:
+            return text
+    place = left.left if isinstance(left, Arithmetic) and isinstance(left.right, Literal) else left
+    place = place.right if isinstance(place, Arithmetic) else place
+    if not isinstance(place, (FieldRef, Path)) or not place.untyped:
+        return text
+    name = write_value(place, dialect)
+    also = [f"({text})" if isinstance(node, In) else text, f"not (exists {name})"]
+    if other_types:
+        also += [f"{name} >= 0", f"{name} < 0"] if isinstance(value, str) else [f'{name} like "%"']
+    return f"({' or '.join(also)})"

@@ -1,7 +1,8 @@
 """The syntax tree of a filter: plain values, compared by what they say and not by where it was written."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Literal as OneOf
 
 Source = int | str | None
@@ -19,7 +20,7 @@ META = "$meta"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    source: Source = field(default=None, compare=False, repr=False, kw_only=True)
+    source: Source = made_by(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +40,13 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True)
 class FieldRef(Node):
-    """A field of the schema or, where the schema has none of that name, a dynamic key."""
+    """A field of the schema or, where the schema has none of that name, a dynamic key.
+
+    ``untyped``, set by ``check``: the value is in JSON, so that only the row knows its type.
+    """
 
     name: str
+    untyped: bool = made_by(default=False, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Path(Node):
 
     field: str
     keys: tuple[str | int, ...]
+    untyped: bool = made_by(default=False, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What the product costs beside Milvus itself: ``python -m benchmarks`` measures both in one run."""

@@ -1,0 +1,95 @@
+"""``python -m benchmarks``: start engines and the gateway, measure, print the table, write the file."""
+
+import argparse
+import contextlib
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import searches, writes
+from benchmarks.data import Address, fill_collection
+from benchmarks.table import Row, save, table
+from tests.support.engines import RunningEngine, milvus_lite, milvus_server
+from tests.support.stack import RunningStack, running_stack
+
+_ON_LITE = (searches.P1,)
+_ON_MILVUS = (searches.P2, searches.P3, searches.P4)
+_IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, writes.I1, writes.C1)]
+
+
+def main() -> None:
+    asked = _options()
+    logging.basicConfig(level=logging.ERROR)  # an engine that starts is asked until it answers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+    rows: list[Row] = []
+    for comparisons, engine in ((_ON_LITE, milvus_lite()), (_ON_MILVUS, milvus_server(()))):
+        wanted = [comparison for comparison in comparisons if comparison.id in asked.only]
+        inserts = writes.I1.id in asked.only and comparisons is _ON_MILVUS
+        if not wanted and not inserts:
+            continue
+        _say("starting an engine and the gateway")
+        with engine as running, _gateway(running) as stack:
+            address = Address.of(running)
+            if wanted:
+                _fill(stack, address, asked.rows)
+            for comparison in wanted:
+                _say(comparison.what)
+                rows.append(searches.measure(comparison, stack, address, rounds=asked.rounds, seconds=asked.seconds))
+            if inserts:
+                _say(writes.I1.what)
+                rows.append(writes.measure_insert(stack, address, rounds=asked.rounds, rows=asked.rows))
+    if writes.C1.id in asked.only:
+        _say(writes.C1.what)
+        rows.append(writes.measure_codec(rounds=asked.rounds, rows=asked.rows))
+    rows.sort(key=lambda row: _IDS.index(row.id))
+    print(table(rows))
+    print(f"\nwritten to {save(rows, asked.results)}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=int, default=20_000, help="rows of each collection (default 20,000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, each with both sides (default 5)")
+    parser.add_argument("--seconds", type=float, default=3, help="how long a side searches in a round (default 3)")
+    parser.add_argument("--only", type=_ids, default=_IDS, metavar="P1,P4", help=f"some of {','.join(_IDS)}")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="folder of the file")
+    return parser.parse_args()
+
+
+def _ids(text: str) -> list[str]:
+    ids = text.split(",")
+    if unknown := set(ids) - set(_IDS):
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(_IDS)}")
+    return ids
+
+
+@contextlib.contextmanager
+def _gateway(engine: RunningEngine) -> Iterator[RunningStack]:
+    """Everything as ``make run`` has it, except for the engine and the folder of the data."""
+    with (
+        tempfile.TemporaryDirectory(prefix="vectorstore-benchmark-") as folder,
+        running_stack(Path(folder), **engine.environment) as stack,
+    ):
+        stack.wait_until_ready()
+        yield stack
+
+
+def _fill(stack: RunningStack, address: Address, rows: int) -> None:
+    with contextlib.closing(address.client()) as client:
+        fill_collection(client, searches.COLLECTION, rows)
+    # The first question makes the gateway ask the engine what it can do, which takes seconds.
+    path = f"/api/v1/collections/{searches.COLLECTION}/vectors/count/"
+    found = stack.call(path, {}, stack.token(), timeout=120)["count"]
+    if found != rows:
+        raise RuntimeError(f"The collection has {found} rows instead of {rows}.")
+
+
+def _say(text: str) -> None:
+    print(f"… {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
