@@ -251,15 +251,6 @@ def test_upsert_replaces_the_row_as_a_whole(adapter: MilvusAdapter, collection: 
     assert count(adapter, collection) == 1
 
 
-def test_upsert_into_another_partition_moves_the_row(adapter: MilvusAdapter, fresh: Collection) -> None:
-    adapter.create_partition(DATABASE, fresh.name, "p1")
-    adapter.load_partition(DATABASE, fresh.name, "p1")
-    insert(adapter, fresh, [a_row("one", text="before")])
-    adapter.upsert(DATABASE, fresh, read_rows([a_row("one", text="after")], fresh), "p1")
-    found = fetch(adapter, fresh, ["one"], ["text"])
-    assert [row["text"] for row in found] == ["after"]
-
-
 def test_reading_by_key_ranges_returns_each_row_once(adapter: MilvusAdapter, numbered: Collection) -> None:
     generator = np.random.default_rng(3)
     ids = [int(value) for value in generator.integers(-(2**62), 2**62, size=500)] + [2**63 - 1, -(2**63)]

@@ -24,7 +24,10 @@ MAX_WINDOW = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuery:
-    """``expression`` is text that our own serialiser wrote; empty for all rows (with a limit)."""
+    """``expression`` is text that our own serialiser wrote; empty for all rows (with a limit).
+
+    ``lenient``: a vector that the engine cannot read back (see ``_largest``) is null instead of an error.
+    """
 
     expression: str
     output_fields: Sequence[str]
@@ -34,6 +37,7 @@ class RowQuery:
     consistency: Consistency = Consistency.BOUNDED
     after: int = 0
     ordered: bool = False
+    lenient: bool = False
     timeout: float | None = None
 
 
@@ -113,7 +117,7 @@ class ReadCalls(SearchCalls):
         so loses it; a search finds it, but not its vectors.
 
         Raises:
-            UnsupportedByEngine: the row is there and a vector of it was asked for.
+            UnsupportedByEngine: the row is there and a vector of it was asked for, not ``lenient``.
         """
         field = next(f for f in collection.vector_fields if f.type is not DataType.SPARSE_FLOAT_VECTOR)
         probe: Any = bytes((field.dimension or 0) // 8)
@@ -135,12 +139,13 @@ class ReadCalls(SearchCalls):
                 after=query.after,
             ),
         )
-        if hits[0] and vectors:
+        if hits[0] and vectors and not query.lenient:
             raise UnsupportedByEngine(
                 f"The connected Milvus cannot read the vector of the row with the id {LARGEST_INT64} (a defect of"
                 " Milvus 2.3); leave vectors out of output_fields, or choose a smaller id."
             )
-        return [{**hit.fields, collection.primary.name: hit.id} for hit in hits[0]]
+        missing = dict.fromkeys(sorted(vectors))
+        return [{**hit.fields, **missing, collection.primary.name: hit.id} for hit in hits[0]]
 
 
 def _row_count(answer: milvus_pb2.QueryResults) -> int:

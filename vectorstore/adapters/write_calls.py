@@ -66,9 +66,16 @@ class WriteCalls(Calls):
         )
         return self._stamp(self.rpc.call("Upsert", upsert, CallKind.WRITE))
 
-    def delete(self, database: str, collection: Collection, expression: str, *, by_id: bool) -> int:
-        """Delete the rows that match; repeated on failure only ``by_id``. Returns the engine's timestamp."""
-        request = milvus_pb2.DeleteRequest(db_name=database, collection_name=collection.name, expr=expression)
+    def delete(
+        self, database: str, collection: Collection, expression: str, *, by_id: bool, partition: str = ""
+    ) -> int:
+        """Delete the rows that match, of one partition where it is named; returns the engine's timestamp.
+
+        Repeated on failure only ``by_id``. On Milvus Lite a partition is no limit: there it must not be named.
+        """
+        request = milvus_pb2.DeleteRequest(
+            db_name=database, collection_name=collection.name, partition_name=partition, expr=expression
+        )
         with self._exclusive(database, collection.name):
             kind = CallKind.WRITE if by_id else CallKind.WRITE_ONCE
             return self._stamp(self.rpc.call("Delete", request, kind))

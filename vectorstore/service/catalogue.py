@@ -138,7 +138,10 @@ def with_record(schema: Collection, record: CollectionRecord) -> Collection:
         for field in schema.fields
     )
     description = record.description or schema.description
-    return dataclasses.replace(schema, fields=fields, auto_id=record.auto_id, description=description)
+    consistency = Consistency(record.schema.get("consistency", schema.consistency))  # Milvus Lite keeps none
+    return dataclasses.replace(
+        schema, fields=fields, auto_id=record.auto_id, description=description, consistency=consistency
+    )
 
 
 def embedding_of(record: CollectionRecord) -> EmbeddingSpec | None:

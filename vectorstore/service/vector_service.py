@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from vectorstore.adapters.read_calls import RowQuery
-from vectorstore.config.collection_config import MAX_WINDOW
+from vectorstore.config.collection_config import DEFAULT_PARTITION, MAX_WINDOW
 from vectorstore.config.settings import current
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import AlreadyExists, FieldError, InvalidRequest, PayloadTooLarge
@@ -61,13 +61,29 @@ class VectorService(Service):
             InvalidRequest, PayloadTooLarge: as ``insert``.
         """
         with self.scope.operation("vector.upsert", collection_name):
-            known, _ = look_up(self.scope, collection_name)
+            known, state = look_up(self.scope, collection_name)
             if known.schema.engine_ids:
                 raise InvalidRequest("the engine makes the ids of this collection, so a row cannot be replaced by id")
             _, batch = self._read(known, rows, partition)
             written = known.engine.adapter.upsert(self.scope.database, known.schema, batch, partition or "")
             shared_state().wrote(self.scope.address(known.schema.name), written)
+            self._leave_other_partitions(known, state, batch, partition or DEFAULT_PARTITION)
             return batch.ids
+
+    def _leave_other_partitions(self, known: KnownCollection, state: State, batch: Batch, partition: str) -> None:
+        """Milvus replaces a row only within the partition it writes to: take it out of the others."""
+        others = [name for name in known.partitions if name != partition]
+        keyed = any(field.partition_key for field in known.schema.fields)
+        if not others or keyed or known.engine.capabilities.insert_replaces:
+            return
+        for name in others:
+            ids = self._existing(known, state, batch.ids, partitions=[name])
+            if ids:
+                expression = write(known, ids_in(known.schema.primary, ids))
+                written = known.engine.adapter.delete(
+                    self.scope.database, known.schema, expression, by_id=True, partition=name
+                )
+                shared_state().wrote(self.scope.address(known.schema.name), written)
 
     def insert_batch(
         self,
@@ -135,12 +151,15 @@ class VectorService(Service):
                 errors=errors,
             )
 
-    def _existing(self, known: KnownCollection, state: State, ids: Sequence[RowId]) -> list[RowId]:
+    def _existing(
+        self, known: KnownCollection, state: State, ids: Sequence[RowId], partitions: Sequence[str] = ()
+    ) -> list[RowId]:
         primary = known.schema.primary
         found: list[RowId] = []
         for start in range(0, len(ids), _CHUNK_IDS):
             part = list(ids[start : start + _CHUNK_IDS])
-            query = self._row_query(known, state, ids_in(primary, part), [primary.name], limit=len(part))
+            node = ids_in(primary, part)
+            query = self._row_query(known, state, node, [primary.name], limit=len(part), partitions=partitions)
             found += [row[primary.name] for row in known.engine.adapter.query(self.scope.database, known.schema, query)]
         return found
 
@@ -157,7 +176,11 @@ class VectorService(Service):
         )
 
     def get(self, collection_name: str, request: GetRequest) -> list[Row]:
-        """Rows by id in the order asked; ids that are not there are left out. All fields unless named."""
+        """Rows by id in the order asked; ids that are not there are left out. All fields unless named.
+
+        Milvus 2.3 cannot read the vector of a row whose id is 2^63-1: it is null, or, where it was asked for by
+        name, an UnsupportedByEngine error.
+        """
         with self.scope.operation("vector.query", collection_name):
             known, state = look_up(self.scope, collection_name)
             ids = _read_ids(request.ids, known)
@@ -165,7 +188,9 @@ class VectorService(Service):
             fields = output_fields(known, request.output_fields, default_all=True)
             if len(ids) > MAX_WINDOW:
                 raise InvalidRequest.at("/ids", f"at most {MAX_WINDOW} ids are read at once")
-            query = self._row_query(known, state, ids_in(primary, ids), fields, limit=max(1, len(ids)))
+            lenient = request.output_fields is None
+            node = ids_in(primary, ids)
+            query = self._row_query(known, state, node, fields, limit=max(1, len(ids)), lenient=lenient)
             rows = known.engine.adapter.query(self.scope.database, known.schema, query) if ids else []
             by_id = {row[primary.name]: row for row in rows}
             return [by_id[identity] for identity in dict.fromkeys(ids) if identity in by_id]
@@ -187,6 +212,7 @@ class VectorService(Service):
                 offset=request.offset,
                 partitions=request.partitions,
                 consistency=request.consistency,
+                lenient=request.output_fields is None,
             )
             return known.engine.adapter.query(self.scope.database, known.schema, query)
 

@@ -131,12 +131,19 @@ def _contains(node: Contains, schema: Collection) -> Node:
     if operand.kind is Kind.ARRAY:
         element = Operand(place, KIND_OF_TYPE[operand.element or DataType.INT64], operand.element is DataType.FLOAT)
         values = tuple(fit(value, element, node.source) for value in node.values)
-        return replace(node, operand=place, values=values, family="array")
+        return _contains_any(replace(node, operand=place, values=values, family="array"))
     if operand.kind is not Kind.ANY:
         raise invalid(node.source, f"{operand.what} holds no elements")
     values = tuple(fit(value, operand, node.source) for value in node.values)
     refuse_mixed(values, node.source)
-    return replace(node, operand=place, values=values, family="json")
+    return _contains_any(replace(node, operand=place, values=values, family="json"))
+
+
+def _contains_any(node: Contains) -> Contains:
+    """A negative number in a list of one: Milvus Lite reads it there and not by itself."""
+    value = node.values[0]
+    negative = node.mode == "any_one" and not isinstance(value, (bool, str)) and str(value).startswith("-")
+    return replace(node, mode="any") if negative else node
 
 
 def ids_in(primary: Field, ids: Sequence[RowId]) -> Node:

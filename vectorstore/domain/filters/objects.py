@@ -91,7 +91,9 @@ def _field(target: Node, value: Any, pointer: str, depth: int) -> Node:
         return Compare("==", target, Literal(_scalar(value, pointer), source=pointer), source=pointer)
     if not value:
         raise invalid(pointer, f"give at least one operator of {', '.join(OPERATORS)}")
-    return all_of([_operator(target, name, item, _below(pointer, name), depth) for name, item in value.items()], pointer)
+    return all_of(
+        [_operator(target, name, item, _below(pointer, name), depth) for name, item in value.items()], pointer
+    )
 
 
 def _operator(target: Node, name: Any, value: Any, pointer: str, depth: int) -> Node:
@@ -128,16 +130,18 @@ def _scalars(value: Any, pointer: str) -> tuple[Scalar, ...]:
         raise invalid(pointer, "this takes a list of values")
     if len(value) > LIST_LIMIT:
         raise invalid(pointer, f"the list has more than {LIST_LIMIT} values")
-    return tuple(_scalar(item, f"{pointer}/{number}") for number, item in enumerate(value))
+    return tuple(_scalar(item, pointer, number) for number, item in enumerate(value))
 
 
-def _scalar(value: Any, pointer: str) -> Scalar:
+def _scalar(value: Any, pointer: str, number: int | None = None) -> Scalar:
     if isinstance(value, (bool, str)):
         return value
-    if isinstance(value, int):
-        if not INT64_MIN <= value <= INT64_MAX:
-            raise invalid(pointer, "the integer does not fit in 64 bits")
+    if isinstance(value, int) and INT64_MIN <= value <= INT64_MAX:
         return value
     if isinstance(value, float) and value - value == 0:  # neither NaN nor infinite
         return value
-    raise invalid(pointer, "a value is a string, a finite number or a boolean")
+    # Only now: a pointer holds the key, which may be long, and a list has many values.
+    place = pointer if number is None else f"{pointer}/{number}"
+    if isinstance(value, int):
+        raise invalid(place, "the integer does not fit in 64 bits")
+    raise invalid(place, "a value is a string, a finite number or a boolean")

@@ -9,27 +9,31 @@ from django.core.management.base import BaseCommand
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
+from vectorstore.service.engines import engine_of
 
-_WAIT_S = 60.0
+_WAIT_S = 20.0
 
 
 class Command(BaseCommand):
-    help = "Makes this installation ready to serve: migrations, the first administrator, the demo collection."
+    help = "Makes this installation ready to serve: migrations, the first administrator, the engine, the demo."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("ensure_admin", stdout=self.stdout)
-        if current().demo:
-            self._demo()
-
-    def _demo(self) -> None:
-        """The product is of use without the demo, so what goes wrong here is only said."""
         self._wait_for_milvus()
         try:
-            call_command("load_demo", stdout=self.stdout)
-        except (CommandError, VectorStoreError) as error:
-            self.stderr.write(f"Going on without the demo: {error}")
+            self._ask_engine()
+            if current().demo:
+                call_command("load_demo", stdout=self.stdout)
+        except (CommandError, VectorStoreError) as error:  # the product is of use without, and says so itself
+            self.stderr.write(f"Going on without Milvus or the demo: {error}")
+
+    def _ask_engine(self) -> None:
+        """What an engine of a new version can do takes seconds to find out: better now than in a first request."""
+        self.stdout.write("Asking Milvus what it can do (seconds, once for each version)")
+        self.stdout.flush()
+        self.stdout.write(f"Milvus is {engine_of().capabilities.version}.")
 
     def _wait_for_milvus(self) -> None:
         """An engine that starts together with this command needs some seconds until it can be reached."""
