@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.adapters import reach
 from tests.support.engines import RunningEngine
 from vectorstore.adapters.capabilities import Capabilities
-from vectorstore.adapters.capability_probe import PROBE_PREFIX, probe
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
+from vectorstore.adapters.probe_scratch import PROBE_PREFIX
 from vectorstore.adapters.read_calls import RowQuery
-from vectorstore.adapters.rpc import Endpoint
 from vectorstore.adapters.search_calls import VectorQuery
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import NotFound, NotLoaded, UnsupportedByEngine
@@ -23,23 +23,16 @@ from vectorstore.domain.rows import read_rows
 
 DATABASE = "default"
 DIMENSION = 8
-_adapters: dict[int, tuple[MilvusAdapter, Capabilities]] = {}
 
 
 @pytest.fixture
 def adapter(engine: RunningEngine) -> MilvusAdapter:
-    if engine.port not in _adapters:
-        made = MilvusAdapter(Endpoint("127.0.0.1", engine.port, engine.user, engine.password), engine.folder)
-        found = probe(made)
-        made.single_writer, made.insert_replaces = found.single_writer, found.insert_replaces
-        made.reads_largest_int64, made.timestamps = found.reads_largest_int64, found.timestamps
-        _adapters[engine.port] = (made, found)
-    return _adapters[engine.port][0]
+    return reach(engine)[0]
 
 
 @pytest.fixture
-def capabilities(adapter: MilvusAdapter, engine: RunningEngine) -> Capabilities:
-    return _adapters[engine.port][1]
+def capabilities(engine: RunningEngine) -> Capabilities:
+    return reach(engine)[1]
 
 
 SCALARS = (

@@ -39,8 +39,8 @@ def matches(node: tree.Node, row: Mapping[str, Any], schema: Collection) -> bool
             return _compares(op, *_as_kept(left, right, schema, value(left), value(right)))
         case tree.In(inner, values, negated):
             found = value(inner)
-            constants = [_as_kept(inner, tree.Literal(item), schema, found, item)[1] for item in values]
-            return any(_compares("==", found, constant) for constant in constants) != negated
+            kept, *constants = _as_kept(inner, inner, schema, found, *values)
+            return any(_compares("==", kept, constant) for constant in constants) != negated
         case tree.Like(inner, pattern):
             text = value(inner)
             return isinstance(text, str) and like(pattern).fullmatch(text) is not None
@@ -52,7 +52,7 @@ def matches(node: tree.Node, row: Mapping[str, Any], schema: Collection) -> bool
             items = value(inner)
             if not isinstance(items, list):
                 return False
-            wanted = [_as_kept(inner, tree.Literal(one), schema, one)[0] for one in values]
+            items, wanted = _as_kept(inner, inner, schema, *items), _as_kept(inner, inner, schema, *values)
             held = [any(_compares("==", item, one) for item in items) for one in wanted]
             return all(held) if mode == "all" else any(held)
         case tree.FieldRef() | tree.Path():

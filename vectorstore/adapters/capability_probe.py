@@ -10,9 +10,7 @@ counts as present where Milvus says that it is 2.4 or later.
 
 import logging
 import re
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,6 +19,18 @@ from pymilvus.grpc_gen import milvus_pb2
 
 from vectorstore.adapters.capabilities import Capabilities
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
+from vectorstore.adapters.probe_scratch import (
+    DATABASE,
+    DIMENSION,
+    attempt,
+    dense_shape,
+    named,
+    nullable,
+    rows_for,
+    scratch,
+    shape_of,
+    two_vectors,
+)
 from vectorstore.adapters.read_calls import LARGEST_INT64, RowQuery
 from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.adapters.search_calls import VectorQuery
@@ -32,11 +42,7 @@ from vectorstore.domain.models import Consistency, DataType, IndexKind, IndexSpe
 
 log = logging.getLogger(__name__)
 
-PROBE_PREFIX = "_vectorstore_probe_"
-_DATABASE = "default"
-_ROWS = 1100  # Milvus builds no index over fewer than 1,024 rows of a segment
 _BUILD_DEADLINE_S = 15.0
-_DIMENSION = 8
 
 _PARAMS: dict[IndexKind, dict[str, Any]] = {
     IndexKind.IVF_FLAT: {"nlist": 8},
@@ -70,7 +76,7 @@ def probe(adapter: MilvusAdapter) -> Capabilities:
     kinds: list[IndexKind] = []
     metrics: list[Metric] = []
     vector_types = [DataType.FLOAT_VECTOR]
-    with _scratch(adapter, _dense()) as (dense, habits):
+    with scratch(adapter, dense_shape()) as (dense, habits):
         kinds += _buildable(adapter, dense, _DENSE_KINDS, Metric.L2)
         metrics += [metric for metric in (Metric.L2, Metric.IP, Metric.COSINE) if _has_metric(adapter, dense, metric)]
         habits |= _habits(adapter, dense)
@@ -78,7 +84,7 @@ def probe(adapter: MilvusAdapter) -> Capabilities:
         calls = _calls(adapter, dense)
     for kind, candidates, metric in _OTHER_TYPES:
         try:
-            with _scratch(adapter, _other(kind)) as (other, _):
+            with scratch(adapter, shape_of(kind)) as (other, _):
                 accepted = _accepted(adapter, other, candidates, metric)
                 if not accepted:
                     continue
@@ -86,8 +92,8 @@ def probe(adapter: MilvusAdapter) -> Capabilities:
                 vector_types.append(kind)
                 kinds += [item for item in accepted if item not in kinds]
                 if kind is DataType.BINARY_VECTOR:
-                    adapter.release_collection(_DATABASE, other.name)
-                    adapter.drop_index(_DATABASE, other.name, "vector")
+                    adapter.release_collection(DATABASE, other.name)
+                    adapter.drop_index(DATABASE, other.name, "vector")
                     metrics += [m for m in (Metric.HAMMING, Metric.JACCARD) if _has_metric(adapter, other, m)]
         except (EngineUnavailable, OutcomeUnknown):
             raise
@@ -101,89 +107,11 @@ def probe(adapter: MilvusAdapter) -> Capabilities:
         vector_types=tuple(vector_types),
         metrics=tuple(metrics),
         dialect=dialect,
-        several_vector_fields=_can_create(adapter, _two_vectors()),
-        nullable=_can_create(adapter, _nullable()),
+        several_vector_fields=_can_create(adapter, two_vectors()),
+        nullable=_can_create(adapter, nullable()),
         **habits,
         **calls,
     )
-
-
-def _dense(name: str = "") -> Collection:
-    fields = (
-        Field("id", DataType.INT64, primary=True),
-        Field("vector", DataType.FLOAT_VECTOR, dimension=_DIMENSION),
-        Field("word", DataType.VARCHAR, max_length=64),
-        Field("meta", DataType.JSON),
-        Field("number", DataType.INT64),
-    )
-    return Collection(name=name, fields=fields)
-
-
-def _other(kind: DataType) -> Collection:
-    dimension = None if kind is DataType.SPARSE_FLOAT_VECTOR else _DIMENSION
-    fields = (Field("id", DataType.INT64, primary=True), Field("vector", kind, dimension=dimension))
-    return Collection(name="", fields=fields)
-
-
-def _two_vectors() -> Collection:
-    base = _dense()
-    return Collection(name="", fields=(*base.fields, Field("other", DataType.FLOAT_VECTOR, dimension=_DIMENSION)))
-
-
-def _nullable() -> Collection:
-    base = _dense()
-    return Collection(name="", fields=(*base.fields, Field("maybe", DataType.INT64, nullable=True)))
-
-
-def _named(collection: Collection) -> Collection:
-    name = PROBE_PREFIX + secrets.token_hex(6)
-    return Collection(name=name, fields=collection.fields, dynamic_fields=collection.dynamic_fields)
-
-
-@contextmanager
-def _scratch(adapter: MilvusAdapter, shape: Collection) -> Iterator[tuple[Collection, dict[str, Any]]]:
-    """A collection, filled and flushed where it is the dense one, with the engine's habits seen on the way."""
-    collection = _named(shape)
-    adapter.create_collection(_DATABASE, collection)
-    try:
-        habits: dict[str, Any] = {}
-        if collection.field("word"):
-            _, timestamp = adapter.insert(_DATABASE, collection, _rows(range(1, _ROWS)))
-            adapter.flush(_DATABASE, collection.name)
-            habits["timestamps"] = timestamp > 0
-            # Milvus Lite alone stamps no write; its other two habits show only in a crash or a race.
-            habits["single_writer"] = habits["forgets_loaded"] = timestamp == 0
-        yield collection, habits
-    finally:
-        _attempt(lambda: adapter.drop_collection(_DATABASE, collection.name))
-
-
-def _rows(ids: range | list[int]) -> Batch:
-    generator = np.random.default_rng(7)
-    count = len(ids)
-    return Batch(
-        size=count,
-        ids=list(ids),
-        dynamic=[b'{"extra": 1}'] * count,
-        columns={
-            "id": list(ids),
-            "vector": generator.normal(size=(count, _DIMENSION)).astype(np.float32),
-            "word": ["probe"] * count,
-            "meta": [b'{"k": 1}'] * count,
-            "number": [number % 10 for number in range(count)],
-        },
-    )
-
-
-def _attempt(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except (EngineUnavailable, OutcomeUnknown):
-        raise
-    except VectorStoreError as error:
-        log.debug("probe: %s", error)
-        return False
-    return True
 
 
 def _accepted(
@@ -193,17 +121,17 @@ def _accepted(
     found = []
     for kind in kinds:
         spec = IndexSpec("vector", kind, metric, _PARAMS.get(kind, {}))
-        if _attempt(partial(adapter.create_index, _DATABASE, collection.name, spec)):
+        if attempt(partial(adapter.create_index, DATABASE, collection.name, spec)):
             found.append(kind)
         # Always: Milvus Lite keeps a definition that it has just refused.
-        _attempt(lambda: _drop_index(adapter, collection))
+        attempt(lambda: _drop_index(adapter, collection))
     return found
 
 
 def _drop_index(adapter: MilvusAdapter, collection: Collection) -> None:
     """Milvus Lite loads what it makes, and a loaded collection keeps its index."""
-    adapter.release_collection(_DATABASE, collection.name)
-    adapter.drop_index(_DATABASE, collection.name, "vector")
+    adapter.release_collection(DATABASE, collection.name)
+    adapter.drop_index(DATABASE, collection.name, "vector")
 
 
 def _buildable(
@@ -215,29 +143,29 @@ def _buildable(
         spec = IndexSpec("vector", kind, metric, _PARAMS.get(kind, {}))
 
         def build(spec: IndexSpec = spec) -> None:
-            adapter.create_index(_DATABASE, collection.name, spec)
-            adapter.wait_for_index(_DATABASE, collection.name, "vector", _BUILD_DEADLINE_S)
+            adapter.create_index(DATABASE, collection.name, spec)
+            adapter.wait_for_index(DATABASE, collection.name, "vector", _BUILD_DEADLINE_S)
 
-        if _attempt(build):
+        if attempt(build):
             found.append(kind)
-        _attempt(lambda: _drop_index(adapter, collection))
+        attempt(lambda: _drop_index(adapter, collection))
     return found
 
 
 def _use(adapter: MilvusAdapter, collection: Collection, kind: IndexKind, metric: Metric) -> None:
     """Insert, index, load and search a vector of a type: some engines take a type and cannot use it."""
     field = collection.vector_fields[0]
-    vector: Any = np.ones(_DIMENSION, np.float32)
+    vector: Any = np.ones(DIMENSION, np.float32)
     if field.type is DataType.SPARSE_FLOAT_VECTOR:
         vector = {1: 1.0}
     elif field.type is DataType.BINARY_VECTOR:
         vector = b"\x01"
     batch = Batch(size=1, ids=[1], dynamic=[b"{}"], columns={"id": [1], "vector": [vector]})
-    adapter.insert(_DATABASE, collection, batch)
-    adapter.create_index(_DATABASE, collection.name, IndexSpec("vector", kind, metric, _PARAMS.get(kind, {})))
-    adapter.load_collection(_DATABASE, collection.name, deadline=_BUILD_DEADLINE_S)
+    adapter.insert(DATABASE, collection, batch)
+    adapter.create_index(DATABASE, collection.name, IndexSpec("vector", kind, metric, _PARAMS.get(kind, {})))
+    adapter.load_collection(DATABASE, collection.name, deadline=_BUILD_DEADLINE_S)
     query = VectorQuery(field=field, vectors=[vector], limit=1, consistency=Consistency.STRONG)
-    if [hit.id for hit in adapter.search(_DATABASE, collection, query)[0]] != [1]:
+    if [hit.id for hit in adapter.search(DATABASE, collection, query)[0]] != [1]:
         raise UnsupportedByEngine(f"{field.type} is not found again")
 
 
@@ -248,17 +176,17 @@ def _has_metric(adapter: MilvusAdapter, collection: Collection, metric: Metric) 
 
 def _habits(adapter: MilvusAdapter, collection: Collection) -> dict[str, Any]:
     """Index and load the dense collection, then write and read it as a user would."""
-    adapter.create_index(_DATABASE, collection.name, IndexSpec("vector", IndexKind.FLAT, Metric.L2))
-    adapter.load_collection(_DATABASE, collection.name)
-    adapter.insert(_DATABASE, collection, _rows([1, LARGEST_INT64]))
+    adapter.create_index(DATABASE, collection.name, IndexSpec("vector", IndexKind.FLAT, Metric.L2))
+    adapter.load_collection(DATABASE, collection.name)
+    adapter.insert(DATABASE, collection, rows_for([1, LARGEST_INT64]))
 
     def rows(expression: str) -> int:
         query = RowQuery(expression=expression, output_fields=["id"], consistency=Consistency.STRONG)
-        return len(adapter.query(_DATABASE, collection, query))
+        return len(adapter.query(DATABASE, collection, query))
 
     def count(expression: str) -> int:
         query = RowQuery(expression=expression, output_fields=[], consistency=Consistency.STRONG)
-        return adapter.count(_DATABASE, collection, query)
+        return adapter.count(DATABASE, collection, query)
 
     return {
         "insert_replaces": count("id == 1") == 1,
@@ -269,7 +197,7 @@ def _habits(adapter: MilvusAdapter, collection: Collection) -> dict[str, Any]:
 def _dialect(adapter: MilvusAdapter, collection: Collection) -> Dialect:
     def takes(expression: str) -> bool:
         query = RowQuery(expression=expression, output_fields=["id"], limit=1)
-        return _attempt(lambda: adapter.query(_DATABASE, collection, query))
+        return attempt(lambda: adapter.query(DATABASE, collection, query))
 
     return Dialect(
         json_path_in=takes('meta["k"] in [1, 2]'),
@@ -283,21 +211,21 @@ def _dialect(adapter: MilvusAdapter, collection: Collection) -> Dialect:
 def _calls(adapter: MilvusAdapter, collection: Collection) -> dict[str, Any]:
     name = collection.name
     query = VectorQuery(
-        field=collection.vector_fields[0], vectors=[np.ones(_DIMENSION, np.float32)], limit=1, output_fields=[]
+        field=collection.vector_fields[0], vectors=[np.ones(DIMENSION, np.float32)], limit=1, output_fields=[]
     )
     rank = {"strategy": "rrf", "params": {"k": 60}}
     template = milvus_pb2.QueryRequest(collection_name=name, expr="number == {n}", output_fields=["id"])
     template.expr_template_values["n"].int64_val = 1
     more = Field("added", DataType.INT64, nullable=True)
     return {
-        "hybrid_search": _attempt(lambda: adapter.hybrid_search(_DATABASE, collection, [query, query], rank, 1, [])),
-        "templates": _attempt(lambda: adapter.rpc.call("Query", template, CallKind.READ)),
-        "segments": _attempt(lambda: adapter.segments(_DATABASE, name)),
-        "replicas": _has(lambda: adapter.replicas(_DATABASE, name)),
-        "resource_groups": _attempt(adapter.list_resource_groups),
-        "users": _attempt(adapter.list_users),
-        "add_field": _attempt(lambda: adapter.add_field(_DATABASE, name, more)),
-        "truncate": _attempt(lambda: adapter.truncate_collection(_DATABASE, name)),
+        "hybrid_search": attempt(lambda: adapter.hybrid_search(DATABASE, collection, [query, query], rank, 1, [])),
+        "templates": attempt(lambda: adapter.rpc.call("Query", template, CallKind.READ)),
+        "segments": attempt(lambda: adapter.segments(DATABASE, name)),
+        "replicas": _has(lambda: adapter.replicas(DATABASE, name)),
+        "resource_groups": attempt(adapter.list_resource_groups),
+        "users": attempt(adapter.list_users),
+        "add_field": attempt(lambda: adapter.add_field(DATABASE, name, more)),
+        "truncate": attempt(lambda: adapter.truncate_collection(DATABASE, name)),
     }
 
 
@@ -315,10 +243,10 @@ def _has(call: Callable[[], object]) -> bool:
 
 
 def _can_create(adapter: MilvusAdapter, shape: Collection) -> bool:
-    collection = _named(shape)
-    if not _attempt(lambda: adapter.create_collection(_DATABASE, collection)):
+    collection = named(shape)
+    if not attempt(lambda: adapter.create_collection(DATABASE, collection)):
         return False
-    kept = adapter.describe_collection(_DATABASE, collection.name).schema
-    adapter.drop_collection(_DATABASE, collection.name)
+    kept = adapter.describe_collection(DATABASE, collection.name).schema
+    adapter.drop_collection(DATABASE, collection.name)
     # An older engine takes the message and forgets what it does not know.
     return all(kept.field(field.name) == field for field in collection.fields)

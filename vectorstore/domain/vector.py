@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vectorstore.domain.models import DataType, RowId, Sparse
+from vectorstore.domain.values import FLOAT32_MAX
 
 Floats = npt.NDArray[np.float32]
 VectorValue = list[float] | Floats | Sparse | str | bytes
 
 SPARSE_INDEX_LIMIT = 2**32 - 1
 """Milvus keeps sparse indices as uint32 and reserves the largest."""
+
+_INDEX = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +65,8 @@ def _read_dense(value: Any, dimension: int) -> Floats:
             isinstance(item, (int, float, np.number)) and not isinstance(item, bool) for item in value
         ):
             raise ValueError("a vector is a list of numbers")
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "iufV":  # V: bfloat16
+            raise ValueError("a vector is a list of numbers")
         try:
             with np.errstate(over="ignore"):
                 array = np.asarray(value, dtype=np.float32)
@@ -79,7 +86,7 @@ def _read_binary(value: Any, dimension: int) -> bytes:
         raw = _decode_base64(value)
     elif isinstance(value, bytes):
         raw = value
-    elif isinstance(value, list) and all(isinstance(item, int) and 0 <= item <= 255 for item in value):
+    elif isinstance(value, list) and all(type(item) is int and 0 <= item <= 255 for item in value):
         raw = bytes(value)
     else:
         raise ValueError("a binary vector is base64 of its bits or a list of bytes (0 to 255)")
@@ -93,18 +100,28 @@ def _read_sparse(value: Any) -> Sparse:
         raise ValueError('a sparse vector is an object {"index": weight}')
     sparse: Sparse = {}
     for key, weight in value.items():
-        try:
-            index = int(key)
-        except (TypeError, ValueError):
-            raise ValueError(f"sparse index {str(key)[:40]!r} is not an integer") from None
+        index = _read_index(key)
         if not 0 <= index < SPARSE_INDEX_LIMIT:
-            raise ValueError(f"sparse index {index} is outside 0 to {SPARSE_INDEX_LIMIT - 1}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)):
+            raise ValueError(f"sparse index {str(index)[:40]} is outside 0 to {SPARSE_INDEX_LIMIT - 1}")
+        if index in sparse:
+            raise ValueError(f"sparse index {index} is there twice")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)):
             raise ValueError(f"the weight at index {index} is not a number")
-        if not np.isfinite(np.float32(weight)):
+        try:
+            sparse[index] = float(weight)
+        except OverflowError:
+            sparse[index] = math.inf
+        if not abs(sparse[index]) <= FLOAT32_MAX:
             raise ValueError(f"the weight at index {index} is not a finite float32 number")
-        sparse[index] = float(weight)
     return dict(sorted(sparse.items()))
+
+
+def _read_index(key: Any) -> int:
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        return int(key)
+    if isinstance(key, str) and len(key) <= 40 and _INDEX.fullmatch(key):
+        return int(key)
+    raise ValueError(f"sparse index {str(key)[:40]!r} is not an integer")
 
 
 def _decode_base64(text: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vectorstore.adapters.capability_probe import PROBE_PREFIX
+from vectorstore.adapters.probe_scratch import PROBE_PREFIX
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.config.settings import current
 from vectorstore.domain.collection import Collection

@@ -145,7 +145,7 @@ def test_normal_form(text: str, normal: str) -> None:
         ("color == tiny", 7, "constants only"),
         ("meta['a'] == meta['b']", 11, "constants only"),
         ("text == tiny", 6, "cannot be compared with INT"),
-        ("(tiny == 1) == true", 7, "a condition is no value"),
+        ("(tiny == 1) == true", 13, "a condition is no value"),
         ("color in ['x', 1]", 10, "all numbers, all strings"),
         ("color in [true, 1]", 10, "all numbers, all strings"),
         ("tiny / 0 == 1", 6, "other than zero"),
@@ -172,7 +172,7 @@ def test_a_misfit_is_refused_where_it_is(text: str, column: int, reason: str) ->
 
 def test_an_unknown_name_is_a_dynamic_key_only_where_there_are_any() -> None:
     assert serialise(check(parse("color == 1"), SCHEMA)) == "color == 1"
-    with pytest.raises(InvalidFilter, match="no field 'tinny'; did you mean tiny?"):
+    with pytest.raises(InvalidFilter, match=r"no field 'tinny'; did you mean tiny\?"):
         check(parse("tinny == 1"), RIGID)
     with pytest.raises(InvalidFilter, match="there is id, flag, tiny"):
         check(parse("zzzzz == 1"), RIGID)

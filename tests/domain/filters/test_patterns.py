@@ -36,7 +36,7 @@ def test_a_pattern_is_written_in_the_simplest_form(pattern: str, written: str) -
 @pytest.mark.parametrize("pattern", ["%a", "a%b", "a_", "_", r"%\_"])
 def test_an_engine_with_prefixes_only_gets_no_other_pattern(pattern: str) -> None:
     node = check(tree.Like(tree.FieldRef("text"), pattern, source=13), SCHEMA)
-    with pytest.raises(UnsupportedByEngine, match="column 13: .*prefix"):
+    with pytest.raises(UnsupportedByEngine, match=r"column 13: .*prefix"):
         serialise(node, MILVUS_2_3)
 
 

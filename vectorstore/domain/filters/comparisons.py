@@ -55,7 +55,7 @@ def _family(operand: Operand) -> Kind:
 def _with_constant(op: CompareOp, left: Operand, constant: Literal, source: Source, negated: bool) -> Node:
     value = constant.value
     if left.kind is Kind.INT and isinstance(value, int):
-        return compare_integer(NEGATED[op] if negated else op, left.node, value)
+        return compare_integer(NEGATED[op] if negated else op, left.node, value, source)
     # A key may hold something that has no order with the constant. Then neither < nor >= is true, so that
     # only == and != are each other's opposite.
     exact = left.kind is not Kind.ANY or op in ("==", "!=")

@@ -5,7 +5,7 @@ range of the field itself means the same everywhere, and an index can serve it.
 """
 
 from vectorstore.domain.filters.literals import INT64_MAX, INT64_MIN
-from vectorstore.domain.filters.tree import Arithmetic, Compare, CompareOp, Literal, Node, all_of, any_of
+from vectorstore.domain.filters.tree import Arithmetic, Compare, CompareOp, Literal, Node, Source, all_of, any_of
 
 Bound = int | None
 """An inclusive end of a range; None where it is open."""
@@ -13,25 +13,25 @@ Bound = int | None
 NEGATED: dict[CompareOp, CompareOp] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
-def compare_integer(op: CompareOp, place: Node, value: int) -> Node:
+def compare_integer(op: CompareOp, place: Node, value: int, source: Source = None) -> Node:
     """``place op value`` for a place of integers."""
     if not isinstance(place, Arithmetic):
-        return _plain(op, place, value)
+        return _plain(op, place, value, source)
     low = {"<": None, "<=": None, ">": value + 1}.get(op, value)
     high = {">": None, ">=": None, "<": value - 1}.get(op, value)
-    return _within(*_solved(place, low, high), outside=op == "!=")
+    return _within(*_solved(place, low, high), source, outside=op == "!=")
 
 
-def _plain(op: CompareOp, place: Node, value: int) -> Node:
+def _plain(op: CompareOp, place: Node, value: int, source: Source) -> Node:
     if value != INT64_MIN:
-        return Compare(op, place, Literal(value))
+        return Compare(op, place, Literal(value), source=source)
     neighbour = Literal(INT64_MIN + 1)
     match op:
         case "==" | "<=":
-            return Compare("<", place, neighbour)
+            return Compare("<", place, neighbour, source=source)
         case "!=" | ">":
-            return Compare(">=", place, neighbour)
-    return always(place) if op == ">=" else never(place)
+            return Compare(">=", place, neighbour, source=source)
+    return always(place, source) if op == ">=" else never(place, source)
 
 
 def compare_untyped_minimum(op: CompareOp, place: Node) -> Node:
@@ -49,35 +49,37 @@ def compare_untyped_minimum(op: CompareOp, place: Node) -> Node:
     return Compare(">=", place, neighbour)
 
 
-def always(place: Node) -> Node:
+def always(place: Node, source: Source = None) -> Node:
     """True wherever ``place`` has a value."""
     neighbour = Literal(INT64_MIN + 1)
-    return any_of((Compare("<", place, neighbour), Compare(">=", place, neighbour)))
+    ends = (Compare("<", place, neighbour, source=source), Compare(">=", place, neighbour, source=source))
+    return any_of(ends, source)
 
 
-def never(place: Node) -> Node:
+def never(place: Node, source: Source = None) -> Node:
     """True nowhere."""
     neighbour = Literal(INT64_MIN + 1)
-    return all_of((Compare("<", place, neighbour), Compare(">=", place, neighbour)))
+    ends = (Compare("<", place, neighbour, source=source), Compare(">=", place, neighbour, source=source))
+    return all_of(ends, source)
 
 
-def _within(place: Node, low: Bound, high: Bound, *, outside: bool) -> Node:
+def _within(place: Node, low: Bound, high: Bound, source: Source, *, outside: bool) -> Node:
     if (low is not None and low > INT64_MAX) or (high is not None and high < INT64_MIN):
-        return always(place) if outside else never(place)
+        return always(place, source) if outside else never(place, source)
     if low is not None and high is not None and low > high:
-        return always(place) if outside else never(place)
+        return always(place, source) if outside else never(place, source)
     ends: list[tuple[CompareOp, int]] = []
     if low is not None and low > INT64_MIN:
         ends.append((">=", low))
     if high is not None and high < INT64_MAX:
         ends.append(("<=", high))
     if not ends:
-        return never(place) if outside else always(place)
+        return never(place, source) if outside else always(place, source)
     if low == high and low is not None:
         ends = [("==", low)]
     if outside:
-        return any_of(_plain(NEGATED[op], place, value) for op, value in ends)
-    return all_of(_plain(op, place, value) for op, value in ends)
+        return any_of((_plain(NEGATED[op], place, value, source) for op, value in ends), source)
+    return all_of((_plain(op, place, value, source) for op, value in ends), source)
 
 
 def _solved(place: Node, low: Bound, high: Bound) -> tuple[Node, Bound, Bound]:
