@@ -114,6 +114,8 @@ def test_changes_are_checked_and_kept(collection: str) -> None:
     assert view.collection.description == "new"
     assert view.generation == 2
     for bad in (
+        CollectionChanges(description="a\0b"),
+        CollectionChanges(properties={"a\0": "1"}),
         CollectionChanges(replicas=0),
         CollectionChanges(replicas=2),
         CollectionChanges(embedding=EmbeddingSpec(provider="x", source="text", field="nothing")),

@@ -80,6 +80,8 @@ def test_the_same_name_again_conflicts(make: Make) -> None:
         ({"name": "x", "dimension": 4, "index": IndexRequest(type=IndexKind.BIN_FLAT)}, "/index/type"),
         ({"name": "x", "dimension": 4, "index": IndexRequest(type=IndexKind.DISKANN)}, "/index/type"),
         ({"name": "x", "fields": []}, "/fields"),
+        ({"name": "x", "dimension": 4, "description": "a\0"}, "/description"),
+        ({"name": "x", "dimension": 4, "properties": {"a/b": "\0"}}, "/properties/a~1b"),
         ({"name": "x", "fields": [FieldSpec(name="and", type=DataType.INT64, primary=True)]}, "/fields/0/name"),
         ({"name": "x", "fields": [FieldSpec(name="a", type=DataType.DOUBLE, primary=True)]}, "/fields/0/type"),
     ],

@@ -27,6 +27,7 @@ from vectorstore.service.collection_spec import read_spec, require_name
 from vectorstore.service.context import Service
 from vectorstore.service.embedding_rules import check_embedding
 from vectorstore.service.engines import engine_of
+from vectorstore.service.plain_text import refuse_nul
 from vectorstore.service.representations import CollectionStats, CollectionView
 
 
@@ -55,6 +56,7 @@ class CollectionService(Service):
             AlreadyExists: the name is a collection's or an alias's.
         """
         with self.scope.operation("collection.create", spec.name):
+            refuse_nul(spec)
             engine = engine_of(self.scope.cluster)
             collection, indexes = read_spec(spec, engine.capabilities)
             if spec.embedding is not None:
@@ -139,6 +141,7 @@ class CollectionService(Service):
     def update(self, name: str, changes: CollectionChanges) -> CollectionView:
         """Change description, properties, replicas, protection or embedding; None leaves a thing as it is."""
         with self.scope.operation("collection.alter", name):
+            refuse_nul(changes)
             known, _ = look_up(self.scope, name)
             adapter, canonical = known.engine.adapter, known.schema.name
             if changes.replicas is not None:
