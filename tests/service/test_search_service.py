@@ -83,6 +83,20 @@ def test_hybrid_prefers_rows_that_several_searches_find(small: tuple[str, np.nda
     assert {hit.fields["n"] for hit in SearchService().hybrid(name, only).results} <= {0, 1, 2}
 
 
+def test_a_part_of_a_hybrid_search_that_is_wrong_is_named(small: tuple[str, np.ndarray]) -> None:
+    good = HybridPart(vector=[1.0] * 8)
+    for bad, pointer in (
+        (HybridPart(vector=[1.0] * 8, filter="n =="), "/searches/1/filter"),
+        (HybridPart(vector=[1.0]), "/searches/1/vector"),
+        (HybridPart(), "/searches/1"),
+        (HybridPart(vector=[1.0] * 8, top_k=0), "/searches/1/top_k"),
+        (HybridPart(text="words"), "/searches/1/text"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            SearchService().hybrid(small[0], HybridRequest(searches=[good, bad]))
+        assert [error.pointer for error in caught.value.errors] == [pointer]
+
+
 @pytest.mark.parametrize(
     "request_",
     [

@@ -1,6 +1,6 @@
 """``Capabilities``: what the connected engine can do."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from vectorstore.domain.filters import Dialect
@@ -50,6 +50,8 @@ class Capabilities:
         Raises:
             KeyError, TypeError, ValueError: another version of the product wrote it; probe again.
         """
+        if set(data["dialect"]) != {item.name for item in fields(Dialect)}:
+            raise KeyError("dialect")
         values = dict(data)
         values["index_kinds"] = tuple(IndexKind(kind) for kind in data["index_kinds"])
         values["vector_types"] = tuple(DataType(kind) for kind in data["vector_types"])

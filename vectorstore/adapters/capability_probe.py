@@ -195,9 +195,12 @@ def _habits(adapter: MilvusAdapter, collection: Collection) -> dict[str, Any]:
 
 
 def _dialect(adapter: MilvusAdapter, collection: Collection) -> Dialect:
+    def rows(expression: str) -> list[dict[str, Any]]:
+        query = RowQuery(expression=expression, output_fields=["id"], limit=1, consistency=Consistency.STRONG)
+        return adapter.query(DATABASE, collection, query)
+
     def takes(expression: str) -> bool:
-        query = RowQuery(expression=expression, output_fields=["id"], limit=1)
-        return attempt(lambda: adapter.query(DATABASE, collection, query))
+        return attempt(lambda: rows(expression))
 
     return Dialect(
         json_path_in=takes('meta["k"] in [1, 2]'),
@@ -205,6 +208,11 @@ def _dialect(adapter: MilvusAdapter, collection: Collection) -> Dialect:
         is_null=takes('meta["k"] is null'),
         text_match=takes('text_match(word, "probe")'),
         modulo=takes("number % 2 == 1"),
+        missing_is_false=bool(rows('meta["absent"] != 1')),
+        computed_order=takes("number + 1 > 2"),
+        free_arithmetic=takes("1 - number == 2"),
+        array_length_path=takes('array_length(meta["k"]) == 1'),
+        meta_contains=takes('json_contains($meta["a b"], 1)'),
     )
 
 

@@ -1,5 +1,8 @@
 """Callers' filters as expressions of the engine: parsed alone, checked, composed as trees, written by us."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest
@@ -20,6 +23,16 @@ def read_filter(known: KnownCollection, text: str | None, structured: dict[str, 
     if structured:
         return check(from_object(structured), known.schema)
     return None
+
+
+@contextmanager
+def rooted(pointer: str) -> Iterator[None]:
+    """What is wrong inside is said of the part of the request at ``pointer``."""
+    try:
+        yield
+    except InvalidRequest as error:
+        errors = tuple(replace(item, pointer=pointer + item.pointer) for item in error.errors)
+        raise type(error)(error.detail, errors=errors) from None
 
 
 def write(known: KnownCollection, *nodes: Node | None) -> str:

@@ -21,7 +21,7 @@ from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.context import Scope
 from vectorstore.service.embedding_rules import embedded_field
 from vectorstore.service.embedding_service import EmbeddingService
-from vectorstore.service.expressions import output_fields, read_filter, write
+from vectorstore.service.expressions import output_fields, read_filter, rooted, write
 
 MAX_RANGE = MAX_WINDOW
 
@@ -119,7 +119,8 @@ def plan_part(
     else:
         field = known.vector_field(part.field, f"{at}/field")
         vector = _read(part.vector, field, f"{at}/vector")
-    mine = read_filter(known, part.filter, part.filters)
+    with rooted(at):
+        mine = read_filter(known, part.filter, part.filters)
     index = known.indexes.get(field.name)
     return Plan(
         query=VectorQuery(

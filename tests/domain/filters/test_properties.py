@@ -75,7 +75,7 @@ def chosen(node: Node) -> list[str]:
     return [row["id"] for row in ROWS if matches(node, row, SCHEMA)]
 
 
-@examples(20_000)
+@examples(3_000)
 def test_a_checked_tree_is_read_back_as_it_was_written(count: int) -> None:
     def holds(node: Node) -> None:
         checked = check(node, SCHEMA)
@@ -87,7 +87,7 @@ def test_a_checked_tree_is_read_back_as_it_was_written(count: int) -> None:
     each(trees, holds, count)
 
 
-@examples(20_000)
+@examples(3_000)
 def test_checking_keeps_the_meaning(count: int) -> None:
     def holds(node: Node) -> None:
         assume(not _has(node, tree.TextMatch))  # depends on an analyser
@@ -96,7 +96,7 @@ def test_checking_keeps_the_meaning(count: int) -> None:
     each(trees, holds, count)
 
 
-@examples(20_000)
+@examples(3_000)
 def test_what_is_written_for_a_lesser_engine_means_the_same(count: int) -> None:
     def holds(node: Node) -> None:
         checked = check(node, SCHEMA)
@@ -138,7 +138,7 @@ def test_a_hostile_string_stays_one_string(count: int) -> None:
     each(hostile, holds, count)
 
 
-@examples(20_000)
+@examples(3_000)
 def test_a_hostile_name_stays_one_name(count: int) -> None:
     def holds(name: str) -> None:
         node = check(Compare("==", tree.Path(tree.META, (name,)), Literal(1)), SCHEMA)
@@ -197,7 +197,7 @@ caller_texts = st.one_of(
 )  # fmt: skip
 
 
-@examples(20_000)
+@examples(3_000)
 def test_a_callers_filter_never_gets_past_a_restriction(count: int) -> None:
     accepted = 0
 
@@ -224,7 +224,7 @@ def test_a_callers_filter_never_gets_past_a_restriction(count: int) -> None:
     assert accepted > count / 10
 
 
-@examples(20_000)
+@examples(3_000)
 def test_an_engines_own_parser_sees_the_restriction_too(count: int) -> None:
     def holds(given: tuple[Node, Node]) -> None:
         restriction, node = (check(item, SCHEMA) for item in given)
@@ -258,7 +258,7 @@ def assert_has_a_place(error: InvalidFilter) -> None:
         assert item.detail.startswith("column ")
 
 
-@examples(20_000)
+@examples(3_000)
 def test_every_refusal_of_a_text_names_a_column_within_it(count: int) -> None:
     def holds(text: str) -> None:
         try:
@@ -274,7 +274,7 @@ def test_every_refusal_of_a_text_names_a_column_within_it(count: int) -> None:
 _values = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), hostile, st.booleans())
 
 
-@examples(10_000)
+@examples(3_000)
 def test_both_forms_give_the_same_tree(count: int) -> None:
     def holds(pairs: list[tuple[dict[str, Any], str]]) -> None:
         from vectorstore.domain.filters import from_object

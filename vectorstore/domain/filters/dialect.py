@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Dialect:
     """Everything, as a current Milvus has it, unless told otherwise.
 
-    ``json_path_in``: ``meta["k"] in [...]``. ``infix_like``: patterns other than a prefix. ``is_null``: null
-    tests. ``text_match``: full-text conditions. ``modulo``: the remainder operator.
+    ``json_path_in``: ``meta["k"] in [...]``, and the same of dynamic keys. ``infix_like``: patterns other than a
+    prefix. ``is_null``: null tests. ``text_match``: full-text conditions. ``modulo``: the remainder operator.
 
     ``missing_is_false``: a comparison with a JSON key that a row lacks is false, so ``!=`` and ``not`` find
     the row; without it the answer is unknown, and we spell the difference out. ``computed_order``: arithmetic

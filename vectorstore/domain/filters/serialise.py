@@ -77,9 +77,14 @@ def _operand(node: Node, dialect: Dialect, within: type[And] | type[Or]) -> str:
     text = serialise(node, dialect)
     # To Milvus 2.3, exists takes all that follows it.
     loose = isinstance(node, Exists) or (isinstance(node, Or) and within is And)
-    # A list on a path may be written as a chain of comparisons.
-    chained = isinstance(node, In) and isinstance(node.operand, Path) and not dialect.json_path_in
+    chained = isinstance(node, In) and _is_chained(node, dialect)
     return f"({text})" if loose or chained else text
+
+
+def _is_chained(node: In, dialect: Dialect) -> bool:
+    """Whether a list is written as comparisons: Milvus Lite has none on paths, and fails where a key holds an array."""
+    in_json = isinstance(node.operand, Path) or (isinstance(node.operand, FieldRef) and node.operand.untyped)
+    return in_json and not dialect.json_path_in and bool(node.values)
 
 
 def _compare(node: Compare, dialect: Dialect) -> str:
@@ -94,7 +99,7 @@ def _compare(node: Compare, dialect: Dialect) -> str:
 
 def _member(node: In, dialect: Dialect) -> str:
     place = write_value(node.operand, dialect)
-    if isinstance(node.operand, Path) and not dialect.json_path_in and node.values:
+    if _is_chained(node, dialect):
         op, joint = ("!=", " and ") if node.negated else ("==", " or ")
         return joint.join(f"{place} {op} {write_constant(value)}" for value in node.values)
     return f"{place} {'not in' if node.negated else 'in'} {write_list(node.values)}"
