@@ -124,9 +124,9 @@ def test_a_search_sees_each_write_before_it(empty: str) -> None:
 
 def test_explain_tells_the_plan_without_searching(small: tuple[str, np.ndarray]) -> None:
     name, data = small
-    request = SearchRequest(vector=data[0].tolist(), filter="n<50 && n != 3", consistency=Consistency.STRONG)
+    request = SearchRequest(vector=data[0].tolist(), filter="n<50 && n > 3", consistency=Consistency.STRONG)
     plan = SearchService().explain(name, request)
-    assert plan["filter"] == "n < 50 and n != 3"
+    assert plan["filter"] == "n < 50 and n > 3"
     assert plan["consistency"] == "Strong"
     assert plan["index"]["metric"] == "COSINE"
     assert plan["params"]

@@ -20,6 +20,10 @@ def equals(value: bool | int | float | str) -> Node:
     return Compare("==", FieldRef("a"), Literal(value))
 
 
+def minus(left: Node, right: int) -> Node:
+    return tree.Arithmetic("-", left, Literal(right))
+
+
 @pytest.mark.parametrize(
     ("text", "node"),
     [
@@ -46,7 +50,11 @@ def equals(value: bool | int | float | str) -> Node:
         ("exists $meta['a b']", tree.Exists(tree.Path("$meta", ("a b",)))),
         ("1 < a <= 4", tree.And((Compare("<", Literal(1), FieldRef("a")), Compare("<=", FieldRef("a"), Literal(4))))),
         ("4 >= a > 1", tree.And((Compare(">=", Literal(4), FieldRef("a")), Compare(">", FieldRef("a"), Literal(1))))),
-        ("a + 2 * b - 1 == c", Compare("==", tree.Arithmetic("-", tree.Arithmetic("+", FieldRef("a"), tree.Arithmetic("*", Literal(2), FieldRef("b"))), Literal(1)), FieldRef("c"))),
+        (
+            "a + 2 * b - 1 == c",
+            Compare("==", minus(tree.Arithmetic("+", FieldRef("a"), tree.Arithmetic("*", Literal(2), FieldRef("b"))), 1),
+                    FieldRef("c")),
+        ),
         ("a - -1 == 2", Compare("==", tree.Arithmetic("-", FieldRef("a"), Literal(-1)), Literal(2))),
         ("a -1 == 2", Compare("==", tree.Arithmetic("-", FieldRef("a"), Literal(1)), Literal(2))),
         ("a % 2 == 0", Compare("==", tree.Arithmetic("%", FieldRef("a"), Literal(2)), Literal(0))),
@@ -55,7 +63,7 @@ def equals(value: bool | int | float | str) -> Node:
         ("array_contains_all(a, [1, 2])", tree.Contains("all", FieldRef("a"), (1, 2), "array")),
         ("json_contains_any(a, ['x'])", tree.Contains("any", FieldRef("a"), ("x",))),
         ("text_match(a, 'two words')", tree.TextMatch(FieldRef("a"), "two words")),
-        ("order == 1 and inner == 2", tree.And((Compare("==", FieldRef("order"), Literal(1)), Compare("==", FieldRef("inner"), Literal(2))))),
+        ("order and inner", tree.And((FieldRef("order"), FieldRef("inner")))),
     ],
 )  # fmt: skip
 def test_a_text_is_read(text: str, node: Node) -> None:
@@ -156,9 +164,8 @@ def steps(text: str) -> int:
 
     sys.setprofile(count)
     try:
-        parse(text)
-    except InvalidFilter as error:
-        assert error.detail.startswith("column ")
+        with suppress(InvalidFilter):  # nothing else, least of all a RecursionError
+            parse(text)
     finally:
         sys.setprofile(None)
     return calls
@@ -166,7 +173,7 @@ def steps(text: str) -> int:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_the_work_for_a_hostile_text_grows_no_faster_than_the_text(kind: str) -> None:
-    parse("a == 1")
+    parse("a == 1")  # builds the parser
     few, many = HOSTILE[kind](4096), HOSTILE[kind](TEXT_LIMIT)
     assert steps(many) <= 20 * steps(few) + 2_000
     times = []

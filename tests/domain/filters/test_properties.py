@@ -1,6 +1,7 @@
 """What holds for every filter and every string, shown on random ones."""
 
 import dataclasses
+import json
 import random
 from typing import Any
 
@@ -30,6 +31,7 @@ from vectorstore.domain.filters import (
     Node,
     check,
     conjunction,
+    from_object,
     ids_in,
     parse,
     serialise,
@@ -57,7 +59,8 @@ def _rows() -> list[dict[str, Any]]:
         row = {
             "id": f"r{number}", "vector": [0.0, 1.0], "flag": number % 2 == 0, "tiny": few, "small": few * 3,
             "middle": few * 1000, "big": [-(2**63), 2**63 - 1, few][number % 3], "single": 0.5 * few, "double": few / 4,
-            "text": chance.choice(texts), "numbers": [few, *range(7)], "reals": [0.25 * few] * 8, "words": ["w1", ""] * 4,
+            "text": chance.choice(texts),
+            "numbers": [few, *range(7)], "reals": [0.25 * few] * 8, "words": ["w1", ""] * 4,
             "maybe": few if number % 3 else None,
             "meta": {name: chance.choice([few, few / 2, "a", True, [1, "a"], {"a": 1}]) for name in WEIRD_NAMES[::3]},
         }  # fmt: skip
@@ -102,8 +105,7 @@ def test_what_is_written_for_a_lesser_engine_means_the_same(count: int) -> None:
         checked = check(node, SCHEMA)
         try:
             written = serialise(checked, LITE)
-        except UnsupportedByEngine as error:
-            assert error.errors[0].detail
+        except UnsupportedByEngine:
             assume(False)
         assert chosen(check(parse(written), SCHEMA)) == chosen(checked)
 
@@ -277,8 +279,6 @@ _values = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), hostile, st.booleans()
 @examples(3_000)
 def test_both_forms_give_the_same_tree(count: int) -> None:
     def holds(pairs: list[tuple[dict[str, Any], str]]) -> None:
-        from vectorstore.domain.filters import from_object
-
         structured = {"$and": [pair[0] for pair in pairs]}
         text = " and ".join(f"({pair[1]})" for pair in pairs)
         assert check(from_object(structured), SCHEMA) == check(parse(text), SCHEMA)
@@ -291,7 +291,6 @@ def test_both_forms_give_the_same_tree(count: int) -> None:
 
 def _pairs() -> st.SearchStrategy[tuple[dict[str, Any], str]]:
     """One condition in the object form and as a text."""
-    import json
 
     places = st.sampled_from(
         [("tag", "tag"), ("meta.a.b", 'meta["a"]["b"]'), ("extra.k", "extra['k']"), ("and", '$meta["and"]')]
@@ -299,17 +298,29 @@ def _pairs() -> st.SearchStrategy[tuple[dict[str, Any], str]]:
     ops = {"$eq": "==", "$ne": "!=", "$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
     ordered = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), st.floats(-1e300, 1e300), hostile)
     numbers = st.lists(st.integers(-99, 99), max_size=4)
+    few = st.integers(-99, 99)
+    written = json.dumps
     return st.one_of(
-        meant(lambda p, v: ({p[0]: v}, f"{p[1]} == {json.dumps(v)}"), places, _values),
-        meant(lambda p, o, v: ({p[0]: {o: v}}, f"{p[1]} {ops[o]} {json.dumps(v)}"), places, st.sampled_from(sorted(ops)), ordered),
-        meant(lambda p, v: ({p[0]: {"$in": v}}, f"{p[1]} in {json.dumps(v)}"), places, numbers | st.lists(hostile, max_size=3)),
-        meant(lambda p, v: ({p[0]: {"$nin": v}}, f"{p[1]} not in {json.dumps(v)}"), places, numbers),
-        meant(lambda v: ({"text": {"$like": v}}, f"text like {json.dumps(v)}"), st.text("ab%é", max_size=6)),
+        meant(lambda p, v: ({p[0]: v}, f"{p[1]} == {written(v)}"), places, _values),
+        meant(
+            lambda p, o, v: ({p[0]: {o: v}}, f"{p[1]} {ops[o]} {written(v)}"),
+            places, st.sampled_from(sorted(ops)), ordered,
+        ),
+        meant(
+            lambda p, v: ({p[0]: {"$in": v}}, f"{p[1]} in {written(v)}"), places, numbers | st.lists(hostile, max_size=3)
+        ),
+        meant(lambda p, v: ({p[0]: {"$nin": v}}, f"{p[1]} not in {written(v)}"), places, numbers),
+        meant(lambda v: ({"text": {"$like": v}}, f"text like {written(v)}"), st.text("ab%é", max_size=6)),
         meant(lambda p: ({p[0]: {"$exists": True}}, f"exists {p[1]}"), places),
         meant(lambda p: ({p[0]: {"$exists": False}}, f"not exists {p[1]}"), places),
         meant(lambda p: ({p[0]: None}, f"{p[1]} is null"), places),
         meant(lambda p: ({p[0]: {"$null": False}}, f"not ({p[1]} is null)"), places),
-        meant(lambda v: ({"words": {"$contains": v}}, f"array_contains(words, {json.dumps(v)})"), hostile),
-        meant(lambda v: ({"tag": {"$contains_all": v}}, f"json_contains_all(tag, {json.dumps(v)})"), st.lists(hostile, min_size=1)),
-        meant(lambda a, b: ({"tiny": {"$gt": a, "$not": {"$gte": b}}}, f"tiny > {a} and not (tiny >= {b})"), st.integers(-99, 99), st.integers(-99, 99)),
+        meant(lambda v: ({"words": {"$contains": v}}, f"array_contains(words, {written(v)})"), hostile),
+        meant(
+            lambda v: ({"tag": {"$contains_all": v}}, f"json_contains_all(tag, {written(v)})"),
+            st.lists(hostile, min_size=1),
+        ),
+        meant(
+            lambda a, b: ({"tiny": {"$gt": a, "$not": {"$gte": b}}}, f"tiny > {a} and not (tiny >= {b})"), few, few
+        ),
     )  # fmt: skip
