@@ -1,6 +1,7 @@
 """Real engines for the tests: Milvus Lite's server and the Milvus server of the ``milvus`` wheel."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -76,25 +77,33 @@ def milvus_lite(folder: Path | None = None, port: int | None = None) -> Iterator
 @contextlib.contextmanager
 def milvus_server(settings: tuple[str, ...] = SHORT_PAUSES) -> Iterator[RunningEngine]:
     """Milvus 2.3.5, with users; one at a time on a host."""
-    _wait_for_fixed_ports()
     folder = Path(tempfile.mkdtemp(prefix="vectorstore-milvus-"))
     port = free_port()
     place = ["--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"]
     for setting in settings:
         place += ["--extra-config", setting]
-    with _running([str(_BIN / "milvus-server"), *place], "milvus", port, "root", "Milvus", folder) as engine:
+    command = [str(_BIN / "milvus-server"), *place]
+    with _only_one(), _running(command, "milvus", port, "root", "Milvus", folder) as engine:
         yield engine
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_for_fixed_ports() -> None:
-    """Another run of the tests may have the server now; it gives the ports back when it ends."""
+@contextlib.contextmanager
+def _only_one() -> Iterator[None]:
+    """Another run of the tests on this host may have the server now: its ports are fixed."""
     ends = time.monotonic() + _OTHER_RUN_S
-    while any(_listens(port) for port in _FIXED_PORTS):
-        if time.monotonic() > ends:
-            ports = ", ".join(str(port) for port in _FIXED_PORTS)
-            raise RuntimeError(f"The Milvus server of the tests needs the ports {ports}; stop what has them.")
-        time.sleep(1)
+    with (Path(tempfile.gettempdir()) / "vectorstore-tests-milvus.lock").open("w") as lock:
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not any(_listens(port) for port in _FIXED_PORTS):
+                    break
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            if time.monotonic() > ends:
+                ports = ", ".join(str(port) for port in _FIXED_PORTS)
+                raise RuntimeError(f"The Milvus server of the tests needs the ports {ports}; stop what has them.")
+            time.sleep(1)
+        yield
 
 
 def _listens(port: int) -> bool:

@@ -1,7 +1,8 @@
 """Filters made at random: a schema with every type, trees that fit it, and strings that try to break out."""
 
 import os
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -56,6 +57,18 @@ hostile = st.one_of(
     st.tuples(st.sampled_from(FRAGMENTS), st.text(max_size=8), st.sampled_from(FRAGMENTS)).map("".join),
 )
 """Strings that end quotes, lists and lines, or look as if they did. All of them are text: no lone surrogates."""
+
+
+def hostile_strings(count: int) -> Iterator[str]:
+    """The like of them in great number, the same ones in every run."""
+    dice = random.Random(count)
+    for _ in range(count):
+        pieces = (
+            dice.choice(FRAGMENTS) if dice.random() < 0.8 else chr(dice.choice((dice.randrange(0xD800), 0x1F600)))
+            for _ in range(dice.randrange(9))
+        )
+        yield "".join(pieces)
+
 
 integers = st.one_of(
     st.integers(-10, 10), st.integers(LOW, HIGH), st.sampled_from((LOW, LOW + 1, HIGH, HIGH - 1, 2**53 + 1))

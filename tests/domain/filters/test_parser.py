@@ -20,6 +20,10 @@ def equals(value: bool | int | float | str) -> Node:
     return Compare("==", FieldRef("a"), Literal(value))
 
 
+def twice(name: str) -> Node:
+    return tree.Arithmetic("*", Literal(2), FieldRef(name))
+
+
 def minus(left: Node, right: int) -> Node:
     return tree.Arithmetic("-", left, Literal(right))
 
@@ -52,7 +56,7 @@ def minus(left: Node, right: int) -> Node:
         ("4 >= a > 1", tree.And((Compare(">=", Literal(4), FieldRef("a")), Compare(">", FieldRef("a"), Literal(1))))),
         (
             "a + 2 * b - 1 == c",
-            Compare("==", minus(tree.Arithmetic("+", FieldRef("a"), tree.Arithmetic("*", Literal(2), FieldRef("b"))), 1),
+            Compare("==", minus(tree.Arithmetic("+", FieldRef("a"), twice("b")), 1),
                     FieldRef("c")),
         ),
         ("a - -1 == 2", Compare("==", tree.Arithmetic("-", FieldRef("a"), Literal(-1)), Literal(2))),
