@@ -5,5 +5,5 @@ from django.apps import AppConfig
 
 class VectorstoreConfig(AppConfig):
     name = "vectorstore"
-    verbose_name = "Vector store"
+    verbose_name = "Vectorstore"
     default_auto_field = "django.db.models.BigAutoField"

@@ -26,7 +26,7 @@ SIMPLE_JWT: dict[str, Any] = {
 }
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "vectorstore",
+    "TITLE": "Vectorstore",
     "DESCRIPTION": "Console and data gateway for the Milvus vector database.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",

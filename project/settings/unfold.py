@@ -48,8 +48,8 @@ _SCHEDULES = (
 )
 
 UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "vectorstore",
-    "SITE_HEADER": "vectorstore",
+    "SITE_TITLE": "Vectorstore",
+    "SITE_HEADER": "Vectorstore",
     "SITE_SUBHEADER": "Console for Milvus",
     "SITE_SYMBOL": "hub",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],

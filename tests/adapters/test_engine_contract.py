@@ -355,6 +355,9 @@ def test_a_search_in_an_empty_collection_finds_nothing(adapter: MilvusAdapter, c
         ("big >= -9223372036854775808", {0, 1, 2, 3, 4}),
         ("big in [-9223372036854775808, 9223372036854775807]", {0, 1, 2, 3, 4}),
         ("big > -9223372036854775808", {1, 2, 3, 4}),
+        ("json_contains(signed, -2)", {2}),
+        ("mixed in [0, 4]", {0, 4}),
+        ("mixed not in [0, 4]", {1, 2, 3}),
     ],
 )
 def test_filters_mean_the_same_on_every_engine(
@@ -372,6 +375,7 @@ def filtered(adapter: MilvusAdapter) -> Collection:
         a_row(
             f"r{n}", tiny=n, flag=n % 2 == 0, text=f"w{n}" if n else "w'0", meta={"k": n}, extra=n, single=n / 10,
             numbers=[n, n + 1], words=["x"], big=-(2**63) if n == 0 else 2**63 - 1,
+            signed=[-n, -10], mixed=n if n % 2 == 0 else [n],
         )
         for n in range(5)
     ]  # fmt: skip

@@ -53,7 +53,8 @@ def finish(record: CollectionRecord, made: EngineCollection, indexes: list[Index
     """Milvus has made it."""
     with transaction.atomic():
         record.engine_id = made.engine_id
-        record.save(update_fields=["engine_id", "updated_at"])
+        record.schema["shards"] = made.schema.shards  # Milvus Lite makes one, whatever was asked for
+        record.save(update_fields=["engine_id", "schema", "updated_at"])
         asked = spec.index or IndexRequest()
         for index in indexes:
             record_index(record.pk, index, str(asked.type))
