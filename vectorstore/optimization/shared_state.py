@@ -46,6 +46,8 @@ class SharedState:
     def __init__(self, url: str) -> None:
         self._url = url
         self._down_until = 0.0
+        self._unsent: dict[CollectionName, int] = {}
+        self._unsent_changes: set[str] = set()
 
     @cached_property
     def _redis(self) -> redis.Redis:
@@ -58,6 +60,7 @@ class SharedState:
         if time.monotonic() < self._down_until:
             return State(None, 0)
         try:
+            self._send_unsent()
             catalogue, written = self._redis.mget(_catalogue_key(name), _written_key(name))
         except redis.RedisError as error:
             self._failed(error)
@@ -68,15 +71,27 @@ class SharedState:
         """Record the engine's timestamp of a write; 0 (an engine without timestamps) is nothing to record."""
         if not timestamp:
             return
+        self._unsent[name] = max(timestamp, self._unsent.get(name, 0))
         try:
-            self._redis.eval(_KEEP_LARGER, 1, _written_key(name), str(timestamp), str(_WRITTEN_TTL_S))
+            self._send_unsent()
         except redis.RedisError as error:
             self._failed(error)
 
+    def _send_unsent(self) -> None:
+        """What could not be recorded during an outage of Redis is recorded before anything is read again."""
+        for key in list(self._unsent_changes):
+            self._redis.incr(key)
+            self._unsent_changes.discard(key)
+        for name, timestamp in list(self._unsent.items()):
+            self._redis.eval(_KEEP_LARGER, 1, _written_key(name), str(timestamp), str(_WRITTEN_TTL_S))
+            if self._unsent.get(name) == timestamp:
+                self._unsent.pop(name, None)
+
     def catalogue_changed(self, cluster: str, database: str) -> None:
         """Make every process forget what it remembers of the schemas of a database."""
+        self._unsent_changes.add(_catalogue_key(CollectionName(cluster, database, "")))
         try:
-            self._redis.incr(_catalogue_key(CollectionName(cluster, database, "")))
+            self._send_unsent()
         except redis.RedisError as error:
             self._failed(error)
 

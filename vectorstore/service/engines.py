@@ -79,7 +79,11 @@ def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) ->
         except (KeyError, TypeError, ValueError):
             log.info("the record of %s is of another version of the product; asking the engine again", cluster)
     log.info("asking the engine of %s (%s) what it can do", cluster, version)
-    found = probe(adapter)
+    asking = MilvusAdapter(adapter.endpoint, adapter.locks)  # its own: what is known must not colour the answers
+    try:
+        found = probe(asking)
+    finally:
+        asking.close()
     Cluster.objects.update_or_create(
         name=cluster,
         defaults={"version": version, "capabilities": found.to_json(), "probed_at": timezone.now()},
