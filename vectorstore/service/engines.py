@@ -79,11 +79,8 @@ def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) ->
         except (KeyError, TypeError, ValueError):
             log.info("the record of %s is of another version of the product; asking the engine again", cluster)
     log.info("asking the engine of %s (%s) what it can do", cluster, version)
-    asking = MilvusAdapter(adapter.endpoint, adapter.locks)  # its own: what is known must not colour the answers
-    try:
-        found = probe(asking)
-    finally:
-        asking.close()
+    adapter.reads_largest_int64 = True  # what was known must not colour the answers
+    found = probe(adapter)
     Cluster.objects.update_or_create(
         name=cluster,
         defaults={"version": version, "capabilities": found.to_json(), "probed_at": timezone.now()},
