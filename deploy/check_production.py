@@ -18,6 +18,7 @@ def main() -> int:
             **os.environ,
             **sample,
             "VECTORSTORE_SECRET_KEY": secrets.token_urlsafe(64),
+            "VECTORSTORE_ENCRYPTION_KEYS": secrets.token_urlsafe(64),
             "VECTORSTORE_DATA_DIR": folder,
         }
         command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]

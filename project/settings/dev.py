@@ -2,7 +2,7 @@
 
 from project.settings.base import *
 from project.settings.base import env
-from project.settings.secret_key import kept_key
+from vectorstore.config.kept_key import kept_key
 
 DEBUG = env.debug
 SECRET_KEY = env.secret_key or kept_key(env.data_dir / "secret_key")

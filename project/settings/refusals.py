@@ -20,6 +20,7 @@ def refuse_unsafe(env: Settings, *, debug: bool, databases: Mapping[str, Mapping
     """
     wrong = [
         *_secret_key(env),
+        *_encryption_keys(env),
         *_hosts(env),
         *_database_passwords(env, databases),
     ]
@@ -34,6 +35,12 @@ def _secret_key(env: Settings) -> list[str]:
         return ["VECTORSTORE_SECRET_KEY is missing: it should be at least 50 random characters."]
     if len(env.secret_key) < _MIN_KEY or len(set(env.secret_key)) < _MIN_KEY_LETTERS:
         return ["VECTORSTORE_SECRET_KEY should be at least 50 random characters."]
+    return []
+
+
+def _encryption_keys(env: Settings) -> list[str]:
+    if not env.encryption_keys:
+        return ["VECTORSTORE_ENCRYPTION_KEYS is missing: it should be a key of at least 32 random characters."]
     return []
 
 

@@ -44,6 +44,7 @@ STATUS: dict[str, int] = {
     "engine_failed": 502,
     "embedding_failed": 502,
     "overloaded": 503,
+    "audit_unavailable": 503,
     "engine_unavailable": 503,
     "database_unavailable": 503,
     "deadline_exceeded": 504,
@@ -95,12 +96,6 @@ class CsrfFailed(domain.VectorStoreError):
     title = "CSRF check failed"
 
 
-class Throttled(domain.VectorStoreError):
-    code = "throttled"
-    title = "Too many requests"
-    retryable = True
-
-
 class DatabaseUnavailable(domain.VectorStoreError):
     """The gateway's own database, not Milvus."""
 
@@ -125,7 +120,7 @@ def translate(error: Exception) -> domain.VectorStoreError | None:
         case drf.UnsupportedMediaType():
             return UnsupportedMediaType(str(error.detail))
         case drf.Throttled():
-            return Throttled("Too many requests; try again later.", retry_after=getattr(error, "wait", None))
+            return domain.Throttled("Too many requests; try again later.", retry_after=getattr(error, "wait", None))
         case django.RequestDataTooBig():
             return domain.PayloadTooLarge("The body is larger than the server accepts.")
         case drf.ValidationError():
@@ -172,7 +167,7 @@ _BY_STATUS: dict[int, tuple[type[domain.VectorStoreError], str]] = {
     404: (domain.NotFound, "There is nothing at this address."),
     413: (domain.PayloadTooLarge, "The body is larger than the server accepts."),
     415: (UnsupportedMediaType, "The media type is not supported."),
-    429: (Throttled, "Too many requests; try again later."),
+    429: (domain.Throttled, "Too many requests; try again later."),
     503: (domain.Overloaded, "The server cannot answer now; try again later."),
 }
 

@@ -57,6 +57,9 @@ class Settings:
 
     host: str = _var("VECTORSTORE_HOST", "127.0.0.1")
     port: int = _var("PORT", 8000, between=(1, 65535))
+    tls_certificate: str = _var("VECTORSTORE_TLS_CERTIFICATE", "")
+    tls_key: str = _var("VECTORSTORE_TLS_KEY", "")
+    http_port: int = _var("VECTORSTORE_HTTP_PORT", 0, between=(0, 65535))
     web_workers: int = _var("VECTORSTORE_WEB_WORKERS", 2, between=(1, 256))
     web_threads: int = _var("VECTORSTORE_WEB_THREADS", 32, between=(1, 1024))
     task_workers: int = _var("VECTORSTORE_TASK_WORKERS", 2, between=(1, 256))
@@ -72,6 +75,10 @@ class Settings:
     django_settings_module: str = _var("DJANGO_SETTINGS_MODULE", "project.settings.dev")
     admin_password: str = _var("VECTORSTORE_ADMIN_PASSWORD", "", secret=True)
     secret_key: str = _var("VECTORSTORE_SECRET_KEY", "", secret=True)
+    encryption_keys: tuple[str, ...] = _var("VECTORSTORE_ENCRYPTION_KEYS", (), secret=True)
+    rate_limit: int = _var("VECTORSTORE_RATE_LIMIT", 600_000, between=(1, 1_000_000_000))
+    audit_reads: str = _var("AUDIT_READS", "strict", choices=("strict", "best_effort"))
+    audit_checkpoints: str = _var("VECTORSTORE_AUDIT_CHECKPOINTS", "")
     allowed_hosts: tuple[str, ...] = _var("VECTORSTORE_ALLOWED_HOSTS", ())
     csrf_trusted_origins: tuple[str, ...] = _var("VECTORSTORE_CSRF_TRUSTED_ORIGINS", ())
     ssl_redirect: bool = _var("VECTORSTORE_SSL_REDIRECT", True)
@@ -104,6 +111,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         values[item.name] = _parse(text, item.default, **item.metadata) if text else item.default
     settings = Settings(**{**values, "data_dir": BASE_DIR / values["data_dir"].expanduser()})
     _check_tls(settings)
+    _check_keys(settings)
     _check_urls(settings)
     return settings
 
@@ -159,6 +167,19 @@ def _check_tls(settings: Settings) -> None:
         raise ImproperlyConfigured("MILVUS_CLIENT_KEY_PATH should come with MILVUS_CLIENT_PEM_PATH.")
     if settings.milvus_password and not settings.milvus_user:
         raise ImproperlyConfigured("MILVUS_PASSWORD should come with MILVUS_USER.")
+
+
+def _check_keys(settings: Settings) -> None:
+    if any(len(key) < 32 for key in settings.encryption_keys):
+        raise ImproperlyConfigured("VECTORSTORE_ENCRYPTION_KEYS should be keys of at least 32 random characters.")
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise ImproperlyConfigured("VECTORSTORE_TLS_CERTIFICATE and VECTORSTORE_TLS_KEY should come together.")
+    names = variables()
+    for name in ("tls_certificate", "tls_key"):
+        if getattr(settings, name) and not os.access(getattr(settings, name), os.R_OK):
+            raise ImproperlyConfigured(f"{names[name]} should be the path of a readable PEM file.")
+    if settings.http_port and not settings.tls_certificate:
+        raise ImproperlyConfigured("VECTORSTORE_HTTP_PORT has no effect without VECTORSTORE_TLS_CERTIFICATE.")
 
 
 def _check_urls(settings: Settings) -> None:

@@ -124,6 +124,22 @@ class Overloaded(VectorStoreError):
     retryable = True
 
 
+class Throttled(VectorStoreError):
+    """More requests than the caller's rate limit."""
+
+    code = "throttled"
+    title = "Too many requests"
+    retryable = True
+
+
+class AuditUnavailable(VectorStoreError):
+    """The audit log cannot be written, and what cannot be recorded is not done."""
+
+    code = "audit_unavailable"
+    title = "The audit log cannot be written"
+    retryable = True
+
+
 class EngineUnavailable(VectorStoreError):
     """Milvus cannot be reached."""
 

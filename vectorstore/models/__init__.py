@@ -1,8 +1,30 @@
 """Django rows: what the product records beside Milvus's own state."""
 
+from vectorstore.models.api_key import ApiKey
+from vectorstore.models.audit import AuditCheckpoint, AuditRecord, OpenIntent
 from vectorstore.models.cluster import Cluster
 from vectorstore.models.collection import CollectionRecord
+from vectorstore.models.grant import Grant
 from vectorstore.models.idempotency import IdempotencyRecord
 from vectorstore.models.index import IndexRecord
+from vectorstore.models.service_account import ServiceAccount
+from vectorstore.models.signing_key import SigningKey
+from vectorstore.models.token import TokenFamily, UsedRefreshToken
+from vectorstore.models.user_attributes import UserAttributes
 
-__all__ = ["Cluster", "CollectionRecord", "IdempotencyRecord", "IndexRecord"]
+__all__ = [
+    "ApiKey",
+    "AuditCheckpoint",
+    "AuditRecord",
+    "Cluster",
+    "CollectionRecord",
+    "Grant",
+    "IdempotencyRecord",
+    "IndexRecord",
+    "OpenIntent",
+    "ServiceAccount",
+    "SigningKey",
+    "TokenFamily",
+    "UsedRefreshToken",
+    "UserAttributes",
+]

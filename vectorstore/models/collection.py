@@ -39,12 +39,6 @@ class CollectionRecord(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("cluster", "database", "name"), name="one_record_per_collection"),
         )
-        permissions = (
-            ("read_rows", "Can search, query and count rows"),
-            ("write_rows", "Can insert, upsert and delete rows"),
-            ("load_collection", "Can load and release collections"),
-            ("manage_databases", "Can create and drop databases"),
-        )
 
     def __str__(self) -> str:
         return self.name

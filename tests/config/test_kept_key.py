@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from project.settings.secret_key import kept_key
+from vectorstore.config.kept_key import kept_key
 
 
 def test_the_key_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
