@@ -2,7 +2,15 @@
 
 from vectorstore.config.settings import current
 
-CELERY_BROKER_URL = current().redis_url
+
+def _verified(url: str) -> str:
+    """Celery encrypts without looking at the certificate unless it is told to; redis-py needs no telling."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
+CELERY_BROKER_URL = _verified(current().redis_url)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "vectorstore:celery:", "visibility_timeout": 3600}
 CELERY_TASK_IGNORE_RESULT = True
@@ -17,4 +25,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "purge-idempotency": {"task": "vectorstore.tasks.purge_idempotency", "schedule": 3600.0},
+    "audit-checkpoint": {"task": "vectorstore.tasks.audit_checkpoint", "schedule": 60.0},
+    "audit-close-open": {"task": "vectorstore.tasks.audit_close_open", "schedule": 60.0},
+    "purge-tokens": {"task": "vectorstore.tasks.purge_tokens", "schedule": 3600.0},
 }

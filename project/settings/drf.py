@@ -6,6 +6,7 @@ from typing import Any
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "vectorstore.api.authentication.TokenAuthentication",
+        "vectorstore.api.authentication.ApiKeyAuthentication",
         "vectorstore.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -17,12 +18,13 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
 }
 
+# Rotation and revocation are ours (``vectorstore.access.token_families``), and so are keys and what is checked
+# (``vectorstore.api.token_backend``): without a key here the library's own backend neither signs nor verifies.
 SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=24),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "UPDATE_LAST_LOGIN": True,
+    "ALGORITHM": "EdDSA",
+    "SIGNING_KEY": None,
 }
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {

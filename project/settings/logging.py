@@ -24,6 +24,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # whoever scans the network would fill the log
+        "axes": {"level": "WARNING"},  # four lines for each login, which the audit log has anyway
         "httpx": {"level": "WARNING"},  # its INFO lines carry whole URLs
     },
 }

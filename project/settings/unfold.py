@@ -7,9 +7,14 @@ from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
 
 
-def _needs(permission: str) -> Any:
+def _needs(right: str) -> Any:
+    """``right`` is a permission of Django's models, or an action that a grant gives."""
+
     def check(request: HttpRequest) -> bool:
-        return request.user.has_perm(permission)
+        from vectorstore.access.roles import ACTIONS
+        from vectorstore.admin.calls import allowed  # models can be imported only now
+
+        return allowed(request, right) if right in ACTIONS else request.user.has_perm(right)
 
     return check
 
@@ -64,14 +69,14 @@ UNFOLD: dict[str, Any] = {
                 "title": "Vectors",
                 "items": [
                     {
-                        **_link("Collections", "database", _LIST, "vectorstore.view_collectionrecord"),
+                        **_link("Collections", "database", _LIST, "collection.view"),
                         "active": _on_collections,
                     },
-                    _link("Search", "search", "vectorstore_search", "vectorstore.read_rows"),
+                    _link("Search", "search", "vectorstore_search", "vector.search"),
                     _link(
-                        "Indexes", "account_tree", "vectorstore_indexrecord_changelist", "vectorstore.view_indexrecord"
+                        "Indexes", "account_tree", "vectorstore_indexrecord_changelist", "index.view"
                     ),
-                    _link("Clusters", "dns", "vectorstore_cluster_changelist", "vectorstore.view_cluster"),
+                    _link("Clusters", "dns", "vectorstore_cluster_changelist", "cluster.view"),
                 ],
             },
             {
@@ -79,6 +84,10 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Users", "person", "auth_user_changelist", "auth.view_user"),
                     _link("Groups", "group", "auth_group_changelist", "auth.view_group"),
+                    _link("Service accounts", "smart_toy", "vectorstore_serviceaccount_changelist", "grant.view"),
+                    _link("Grants", "verified_user", "vectorstore_grant_changelist", "grant.view"),
+                    _link("API keys", "key", "vectorstore_apikey_changelist", "apikey.own"),
+                    _link("Audit", "history", "vectorstore_auditrecord_changelist", "audit.view"),
                 ],
             },
             {

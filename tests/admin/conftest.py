@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
+from tests.support.access import give
 from tests.support.engines import RunningEngine, free_port
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import NotFound
@@ -30,11 +31,12 @@ def browser(db: None) -> Client:
 
 @pytest.fixture
 def browser_with(db: None) -> Callable[..., Client]:
-    """Signed in as staff with the permissions of these code names."""
+    """Signed in as staff with these roles on everything."""
 
-    def made(*names: str) -> Client:
+    def made(*roles: str) -> Client:
         user = User.objects.create_user(f"user_{uuid.uuid4().hex[:8]}", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=names))
+        for role in roles:
+            give(user, role)
         client = Client()
         client.force_login(user)
         return client

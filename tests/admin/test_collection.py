@@ -88,13 +88,13 @@ def test_list_needs_the_right_to_view(
     browser_with: Callable[..., Client], record: CollectionRecord, client: Client
 ) -> None:
     assert browser_with().get(LIST).status_code == 403
-    assert browser_with("read_rows").get(LIST).status_code == 403
-    assert browser_with("view_collectionrecord").get(LIST).status_code == 200
+    assert browser_with("security_admin").get(LIST).status_code == 403
+    assert browser_with("viewer").get(LIST).status_code == 200
     assert client.get(LIST).status_code == 302
 
 
 def test_actions_need_their_own_right(browser_with: Callable[..., Client], record: CollectionRecord) -> None:
-    viewer = browser_with("view_collectionrecord")
+    viewer = browser_with("viewer")
 
     viewer.post(LIST, {"action": "release_selected", "_selected_action": [record.pk]})
 

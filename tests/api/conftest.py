@@ -9,13 +9,6 @@ from django.contrib.auth.models import User
 
 from tests.api.client import Api
 from vectorstore.api import tokens
-from vectorstore.api.authentication import TokenAuthentication
-
-
-@pytest.fixture(autouse=True)
-def _nobody_remembered() -> None:
-    """Users of an earlier test have the ids of users of this one."""
-    TokenAuthentication.remembered.clear()
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 
 from tests.api.client import Api, assert_problem
-from vectorstore.access.actor import ACTIONS
+from tests.support.access import give
+from tests.support.engines import RunningEngine
+from vectorstore.access.roles import ACTIONS, ROLES
 
 PAIR = {"access", "refresh"}
 
@@ -21,8 +23,7 @@ def _pair(client: Api, **credentials: str) -> dict[str, str]:
 
 def test_a_password_buys_a_pair_that_works(user: User, anonymous: Api) -> None:
     pair = _pair(anonymous)
-    me = Api(pair["access"]).get("auth/me/")
-    assert me.json() == {"username": "ada", "is_superuser": False, "groups": [], "permissions": []}
+    assert Api(pair["access"]).get("auth/me/").json()["username"] == "ada"
     user.refresh_from_db()
     assert user.last_login is not None
 
@@ -94,16 +95,16 @@ def test_the_refresh_token_of_a_user_who_is_gone_is_401(user: User, anonymous: A
     assert_problem(anonymous.post("auth/token/refresh/", {"refresh": refresh}), 401, "not_authenticated")
 
 
-def test_me_lists_groups_and_the_actions_they_allow(user: User, client_of: Callable[[User], Api]) -> None:
+def test_me_lists_groups_grants_and_the_actions_they_allow(user: User, client_of: Callable[[User], Api]) -> None:
     group = Group.objects.create(name="readers")
-    group.permissions.add(Permission.objects.get(codename="read_rows"))
     user.groups.add(group)
-    assert client_of(user).get("auth/me/").json() == {
-        "username": "ada",
-        "is_superuser": False,
-        "groups": ["readers"],
-        "permissions": ["vector.query", "vector.search"],
-    }
+    grant = give(group, "viewer", "docs*")
+    body = client_of(user).get("auth/me/").json()
+    assert (body["username"], body["kind"], body["is_superuser"], body["groups"]) == ("ada", "user", False, ["readers"])
+    assert body["permissions"] == sorted(ROLES["viewer"])
+    assert [(item["id"], item["role"], item["collections"]) for item in body["grants"]] == [
+        (grant.pk, "viewer", "docs*")
+    ]
 
 
 def test_a_superuser_may_do_everything(admin: User, client_of: Callable[[User], Api]) -> None:
@@ -111,13 +112,15 @@ def test_a_superuser_may_do_everything(admin: User, client_of: Callable[[User], 
     assert (body["is_superuser"], body["permissions"]) == (True, sorted(ACTIONS))
 
 
-def test_can_i_says_yes_or_no_and_why(user: User, client_of: Callable[[User], Api]) -> None:
-    user.user_permissions.add(Permission.objects.get(codename="write_rows"))
+def test_can_i_says_yes_or_no_and_why(lite: RunningEngine, user: User, client_of: Callable[[User], Api]) -> None:
+    grant = give(user, "editor", "docs*")
     client = client_of(user)
     yes = client.post("auth/can-i/", {"action": "vector.insert", "collection": "docs"}).json()
-    no = client.post("auth/can-i/", {"action": "collection.drop"}).json()
-    assert yes == {"allowed": True, "reason": "has the permission vectorstore.write_rows"}
-    assert no == {"allowed": False, "reason": "lacks the permission vectorstore.delete_collectionrecord"}
+    elsewhere = client.post("auth/can-i/", {"action": "vector.insert", "collection": "other"}).json()
+    no = client.post("auth/can-i/", {"action": "audit.view"}).json()
+    assert yes == {"allowed": True, "reason": f"grant {grant.pk} (editor on docs*)"}
+    assert elsewhere == {"allowed": False, "reason": "no grant gives vector.insert on other"}
+    assert no == {"allowed": False, "reason": "no grant gives audit.view"}
 
 
 def test_can_i_names_the_actions_there_are(user: User, client_of: Callable[[User], Api]) -> None:

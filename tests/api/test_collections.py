@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 
+from tests.support.access import give
 from tests.api.client import Api, assert_problem
 
 MEMBERS = {
@@ -243,14 +244,16 @@ def test_databases(api: Api, new_name: Callable[[], str]) -> None:
     assert api.delete(f"databases/{name}/").status_code == 204
 
 
-def test_a_user_without_rights_is_403_and_a_reader_only_reads(
+def test_to_a_user_without_rights_nothing_is_there_and_a_reader_only_reads(
     api: Api, collection: str, user: User, client_of: Callable[[User], Api]
 ) -> None:
     stranger = client_of(user)
-    assert_problem(stranger.get("collections/"), 403, "permission_denied")
-    assert_problem(stranger.delete(f"collections/{collection}/"), 403, "permission_denied")
+    assert stranger.get("collections/").json()["results"] == []
+    absent = assert_problem(stranger.delete("collections/no_such_collection/"), 404, "not_found")
+    hidden = assert_problem(stranger.delete(f"collections/{collection}/"), 404, "not_found")
+    assert hidden["detail"] == absent["detail"].replace("no_such_collection", collection)
     reader = User.objects.create_user("reader")
-    reader.user_permissions.set(Permission.objects.filter(codename__in=["read_rows", "view_collectionrecord"]))
+    give(reader, "viewer")
     client = client_of(reader)
     assert client.get(f"collections/{collection}/").status_code == 200
     assert client.post(f"collections/{collection}/search/", {"vector": [1, 0, 0, 0]}).status_code == 200

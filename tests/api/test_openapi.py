@@ -81,6 +81,20 @@ def test_every_address_of_the_contract_is_described() -> None:
         "/api/v1/aliases/{alias}/": {"get", "put", "delete"},
         "/api/v1/databases/": {"get", "post"},
         "/api/v1/databases/{name}/": {"get", "delete"},
+        "/api/v1/users/": {"get", "post"},
+        "/api/v1/users/{username}/": {"get", "patch", "delete"},
+        "/api/v1/groups/": {"get", "post"},
+        "/api/v1/groups/{account}/": {"get", "delete"},
+        "/api/v1/service-accounts/": {"get", "post"},
+        "/api/v1/service-accounts/{account}/": {"get", "patch", "delete"},
+        "/api/v1/grants/": {"get", "post"},
+        "/api/v1/grants/{number}/": {"get", "patch", "delete"},
+        "/api/v1/roles/": {"get"},
+        "/api/v1/api-keys/": {"get", "post"},
+        "/api/v1/api-keys/{number}/": {"get", "delete"},
+        "/api/v1/audit/": {"get"},
+        "/api/v1/audit/export/": {"get"},
+        "/api/v1/audit/verify/": {"post"},
     }
 
 

@@ -2,10 +2,12 @@ import json
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
 
 from tests.support.engines import RunningEngine
 from vectorstore.config.settings import current
+from vectorstore.models import AuditRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +22,21 @@ def test_livez_asks_nobody(client: Client, bound: pytest.MonkeyPatch) -> None:
 def test_readyz_names_components_and_tells_strangers_no_more(client: Client, lite: RunningEngine) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "components": {"database": "ok", "redis": "ok", "milvus": "ok"}}
+    components = {"database": "ok", "redis": "ok", "milvus": "ok", "audit": "ok"}
+    assert answer.json() == {"status": "ok", "components": components}
+    assert not AuditRecord.objects.exists()
+
+
+def test_readyz_is_not_ready_while_the_audit_log_cannot_be_written(client: Client, lite: RunningEngine) -> None:
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE vectorstore_auditrecord RENAME TO away")
+    try:
+        answer = client.get("/readyz")
+    finally:
+        with connection.schema_editor() as editor:
+            editor.execute("ALTER TABLE away RENAME TO vectorstore_auditrecord")
+    assert answer.status_code == 503
+    assert answer.json()["components"]["audit"] == "fail"
 
 
 def test_readyz_stays_ready_without_milvus(client: Client, lite: RunningEngine, bound: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ KEY = "k3y-of-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
 SAFE = {
     "VECTORSTORE_SECRET_KEY": KEY,
     "VECTORSTORE_ALLOWED_HOSTS": "vectors.example.org",
+    "VECTORSTORE_ENCRYPTION_KEYS": KEY[::-1],
     "DATABASE_URL": "postgresql://u:p%40ss@db/x",
 }
 DATABASES: dict[str, dict[str, Any]] = {"default": {"PASSWORD": "p@ss"}}
@@ -29,6 +30,7 @@ def test_a_safe_configuration_is_accepted() -> None:
         ({"VECTORSTORE_SECRET_KEY": ""}, False, "VECTORSTORE_SECRET_KEY is missing"),
         ({"VECTORSTORE_SECRET_KEY": "short"}, False, "VECTORSTORE_SECRET_KEY should be"),
         ({"VECTORSTORE_SECRET_KEY": "a" * 64}, False, "VECTORSTORE_SECRET_KEY should be"),
+        ({"VECTORSTORE_ENCRYPTION_KEYS": ""}, False, "VECTORSTORE_ENCRYPTION_KEYS is missing"),
         ({"VECTORSTORE_ALLOWED_HOSTS": ""}, False, "VECTORSTORE_ALLOWED_HOSTS is missing"),
         ({"VECTORSTORE_ALLOWED_HOSTS": "a.example.org,*"}, False, "without wildcards"),
         ({"VECTORSTORE_ALLOWED_HOSTS": ".example.org"}, False, "without wildcards"),
@@ -47,7 +49,8 @@ def test_an_unsafe_configuration_is_refused_by_name(changes: dict[str, str], deb
 def test_everything_wrong_is_named_at_once() -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
         refuse_unsafe(load({}), debug=True, databases=DATABASES)
-    for name in ("VECTORSTORE_SECRET_KEY", "VECTORSTORE_ALLOWED_HOSTS", "VECTORSTORE_DEBUG", "'default'"):
+    named = ("SECRET_KEY", "ENCRYPTION_KEYS", "ALLOWED_HOSTS", "DEBUG")
+    for name in (*(f"VECTORSTORE_{item}" for item in named), "'default'"):
         assert name in str(refusal.value)
 
 
@@ -65,5 +68,6 @@ def test_production_does_not_start_without_a_secret_key(tmp_path: Path) -> None:
 
 
 def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
-    started = _start_production(tmp_path, VECTORSTORE_ALLOWED_HOSTS="vectors.example.org", VECTORSTORE_SECRET_KEY=KEY)
+    needed = {name: value for name, value in SAFE.items() if name != "DATABASE_URL"}
+    started = _start_production(tmp_path, **needed)
     assert started.returncode == 0, started.stderr

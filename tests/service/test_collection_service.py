@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth import get_user_model
 
+from tests.support.access import give
 from tests.support.engines import RunningEngine
 from vectorstore.access.actor import Actor
 from vectorstore.domain.errors import (
@@ -209,8 +210,11 @@ def test_rights_are_asked_in_the_service(make: Make, django_user_model: type) ->
     name = make()
     user = get_user_model().objects.create_user("reader")
     scope = Scope(actor=Actor.of(user))
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(NotFound):
         CollectionService(scope).describe(name)
+    assert name not in CollectionService(scope).names()
+    give(user, "viewer", name)
+    assert CollectionService(scope).names() == [name]
     with pytest.raises(PermissionDenied):
         VectorService(scope).insert(name, [{"id": "a", "vector": [0.0] * 8}])
     assert VectorService().count(name) == 0

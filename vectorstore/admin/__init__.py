@@ -1,5 +1,15 @@
 """The web console: Django's admin in Unfold's clothes. Importing it registers every page."""
 
-from vectorstore.admin import beat, cluster, collection, index, users
+from vectorstore.admin import api_key, audit, beat, cluster, collection, grant, index, service_account, users
 
-__all__ = ["beat", "cluster", "collection", "index", "users"]
+__all__ = [
+    "api_key",
+    "audit",
+    "beat",
+    "cluster",
+    "collection",
+    "grant",
+    "index",
+    "service_account",
+    "users",
+]

@@ -5,19 +5,33 @@ from contextlib import contextmanager
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from vectorstore.access.actor import Actor
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.models import CollectionRecord
 from vectorstore.service import Scope
+from vectorstore.service.operation import Service
 
 ADDED, CHANGED, DELETED = ADDITION, CHANGE, DELETION
 
 
-def allowed(request: HttpRequest, action: str) -> bool:
-    """Whether who is signed in may do ``action``, one of ``access.actor.ACTIONS``."""
-    return Actor.of(request.user).allows(action)
+def allowed(request: HttpRequest, action: str, record: CollectionRecord | None = None) -> bool:
+    """Whether who is signed in may do ``action`` on the record's collection; without one, on any at all."""
+    rights = Service(scope_for(request, record)).rights
+    if record is None:
+        return rights.somewhere(action)
+    return rights.decide(action, record.cluster, record.database, record.name).allowed
+
+
+def visible(request: HttpRequest, records: QuerySet[CollectionRecord]) -> QuerySet[CollectionRecord]:
+    """The records of the collections that are there for who is signed in."""
+    rights = Service(scope_for(request)).rights
+    if rights.actor.superuser:
+        return records
+    places = records.order_by().values_list("pk", "cluster", "database", "name")
+    return records.filter(pk__in=[pk for pk, *place in places if rights.decide("collection.view", *place).allowed])
 
 
 def scope_for(request: HttpRequest, record: CollectionRecord | None = None) -> Scope:

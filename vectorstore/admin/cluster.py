@@ -1,10 +1,14 @@
 """The connected clusters and what was found out about them."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from vectorstore.admin.calls import allowed
 from vectorstore.admin.read_only import ReadOnlyAdmin
 from vectorstore.models import Cluster
 
@@ -16,6 +20,12 @@ _HIDDEN = ("version", "dialect", *_LISTS)
 class ClusterAdmin(ReadOnlyAdmin):
     list_display = ("name", "version", "index_kinds", "probed_at")
     fields = ("name", "version", "probed_at", "index_kinds", "vector_types", "metrics", "abilities", "lacks")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return allowed(request, "cluster.view")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return allowed(request, "cluster.view")
 
     @display(description="Index kinds", empty_value="not asked yet")
     def index_kinds(self, cluster: Cluster) -> str:

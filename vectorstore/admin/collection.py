@@ -13,7 +13,7 @@ from unfold.views import ChangeList
 
 from vectorstore.admin import live
 from vectorstore.admin.actions import do
-from vectorstore.admin.calls import allowed
+from vectorstore.admin.calls import allowed, visible
 from vectorstore.admin.pages import collection_create, collection_detail, collection_drop, search_playground
 from vectorstore.admin.summary import count, dimensions, indexes
 from vectorstore.models import CollectionRecord
@@ -49,27 +49,30 @@ class CollectionAdmin(ModelAdmin):
     list_before_template = "admin/vectorstore/collection_list_top.html"
     actions = ("load_selected", "release_selected", "flush_selected")
 
-    # What may be done
+    # What may be done: by grants, not by Django's permissions
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return allowed(request, "collection.view")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request, "collection.view")
+        return allowed(request, "collection.view", obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return allowed(request, "collection.create")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request, "collection.alter")
+        return allowed(request, "collection.alter", obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request, "collection.drop")
+        return allowed(request, "collection.drop", obj)
 
     def has_load_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request, "collection.load")
+        return allowed(request, "collection.load", obj)
 
     # The list
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CollectionRecord]:
-        return super().get_queryset(request).prefetch_related("indexes").select_related("owner")
+        return visible(request, super().get_queryset(request)).prefetch_related("indexes").select_related("owner")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CollectionList

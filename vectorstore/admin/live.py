@@ -56,7 +56,7 @@ def _adopt(service: CollectionService, names: set[str], found: Survey) -> None:
     foreign = sorted(names - set(CollectionRecord.objects.filter(**where).values_list("name", flat=True)))
     for name in foreign[:_MOST_ADOPTED]:
         try:
-            service.describe(name)
+            service.listed(name)
         except NotFound:  # dropped meanwhile
             continue
         except EngineUnavailable:
@@ -94,7 +94,7 @@ def live(request: HttpRequest, record: CollectionRecord) -> Live:
     """
     scope = Scope(Actor.of(request.user), record.cluster, record.database)
     try:
-        view = CollectionService(scope).describe(record.name)
+        view = CollectionService(scope).listed(record.name)
     except NotFound:
         return Live(absent_state(record))
     return Live(str(view.load_state), view)

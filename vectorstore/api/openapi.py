@@ -25,6 +25,14 @@ _IDEMPOTENCY = {
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
 }
 _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": 255}
+ACCOUNT_PATTERN = "[A-Za-z0-9_.@+-]{1,150}"
+"""Names of users, groups and service accounts in addresses."""
+NUMBER_PATTERN = "[0-9]{1,18}"
+_IN_PATH = {
+    "username": {"type": "string", "pattern": f"^{ACCOUNT_PATTERN}$"},
+    "account": {"type": "string", "pattern": f"^{ACCOUNT_PATTERN}$"},
+    "number": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999_999},
+}
 _ENGINE_PARAMETERS = [
     {
         "name": name,
@@ -57,6 +65,12 @@ _HEADERS: dict[int, tuple[str, Json]] = {
 }
 _SECURITY: dict[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Api-Key vs_<prefix>_<secret>`",
+    },
     "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
 }
 
@@ -93,11 +107,14 @@ class Schema(AutoSchema):
 
     def _parameters(self, path: str, operation: Operation) -> list[Json]:
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-        found: list[Json] = [{"name": name, "in": "path", "required": True, "schema": _NAME} for name in names]
+        found: list[Json] = [
+            {"name": name, "in": "path", "required": True, "schema": _IN_PATH.get(name, _NAME)} for name in names
+        ]
         if self.view.engine:
             found += _ENGINE_PARAMETERS
         if operation.pages:
             found += _page_parameters(operation.order)
+        found += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in operation.query]
         if operation.idempotent:
             found.append(_IDEMPOTENCY)
         return found
@@ -108,7 +125,8 @@ class Schema(AutoSchema):
             schema = self._schema_of(operation.answer)
             if operation.pages:
                 schema = _page_of(schema)
-            success["content"] = {"application/json": {"schema": schema}}
+            lines = operation.media != "application/json"
+            success["content"] = {operation.media: {"schema": {"type": "string"} if lines else schema}}
         if operation.idempotent:
             success["headers"] = {"Idempotency-Replayed": {"schema": {"const": "true"}}}
         errors = {405, *operation.errors}
@@ -116,13 +134,13 @@ class Schema(AutoSchema):
             errors |= {401, 403}
         if "{" in path or operation.pages:
             errors |= {404}
-        if operation.pages:
+        if operation.pages or operation.query:
             errors |= {422}
         if operation.body is not None:
             errors |= {400, 413, 415, 422}
         if self.view.engine:
             errors |= {400, 404, 409, 422, 429, 502, 503, 504}
-        errors |= {400, 503}  # a bad Host; the gateway's own database
+        errors |= {400, 429, 503}  # a bad Host; the rate limit; the gateway's own database
         return {
             str(operation.status): success,
             **{str(status): self._problem(status) for status in sorted(errors)},

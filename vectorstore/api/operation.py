@@ -12,7 +12,9 @@ class Operation:
     """``body`` is a dataclass of the contract; ``answer`` the type of what the handler returns.
 
     ``pages`` says that ``answer`` is the item of a paginated list, ``order`` by which names it can be
-    ordered. ``errors`` are the statuses beyond those that every operation of the view may answer.
+    ordered. ``errors`` are the statuses beyond those that every operation of the view may answer; ``query`` names
+    further text parameters. With ``idempotent``, the action to check before an earlier answer is given again, the
+    operation takes an ``Idempotency-Key``. A ``media`` other than JSON has one ``answer`` a line.
     """
 
     summary: str
@@ -21,7 +23,9 @@ class Operation:
     status: int = 200
     order: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
-    idempotent: bool = False
+    query: tuple[str, ...] = ()
+    idempotent: str = ""
+    media: str = "application/json"
 
     @property
     def pages(self) -> bool:
@@ -36,12 +40,16 @@ def operation(
     status: int = 200,
     order: tuple[str, ...] | dict[str, Any] = (),
     errors: tuple[int, ...] = (),
-    idempotent: bool = False,
+    query: tuple[str, ...] = (),
+    idempotent: str = "",
+    media: str = "application/json",
 ) -> Callable[[Handler], Handler]:
     """Declare a handler: called with the decoded body, if it has one, and the names in the path."""
 
     def declare(handler: Handler) -> Handler:
-        handler.__dict__["operation"] = Operation(summary, body, answer, status, tuple(order), errors, idempotent)
+        handler.__dict__["operation"] = Operation(
+            summary, body, answer, status, tuple(order), errors, query, idempotent, media
+        )
         return handler
 
     return declare

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
@@ -27,7 +28,9 @@ class Pages(PageNumberPagination):
     def get_page_number(self, request: Request, paginator: "Paginator[Any]") -> int:
         return _positive(request, "page", 1, None)
 
-    def envelope(self, items: Sequence[Any], request: Request, render: Callable[[Any], Any]) -> dict[str, Any]:
+    def envelope(
+        self, items: "Sequence[Any] | QuerySet[Any]", request: Request, render: Callable[[Any], Any]
+    ) -> dict[str, Any]:
         """One page of ``items``. Only its rows are rendered; those that ``render`` finds gone (None) are left out.
 
         Raises:
@@ -35,7 +38,7 @@ class Pages(PageNumberPagination):
         """
         rows = self.paginate_queryset(items, request) or []
         return {
-            "count": len(items),
+            "count": items.count() if isinstance(items, QuerySet) else len(items),
             "next": self.get_next_link(),
             "previous": self.get_previous_link(),
             "results": [body for row in rows if (body := render(row)) is not None],
@@ -59,6 +62,19 @@ def refined(items: Sequence[T], request: Request, search: Key, ordering: Mapping
         empty = [item for item in found if key(item) is None]
         found = sorted(valued, key=key, reverse=name.startswith("-")) + empty
     return found
+
+
+def refined_rows(rows: "QuerySet[Any]", request: Request, search: str, order: Sequence[str]) -> "QuerySet[Any]":
+    """As ``refined``, by the database: ``search`` is a column, ``order`` are columns, the first the default one."""
+    if wanted := request.query_params.get("search", ""):
+        if "\0" in wanted:
+            raise InvalidRequest.at("?search", "the text holds the character U+0000")
+        rows = rows.filter(**{f"{search}__icontains": wanted})
+    names = (request.query_params.get("ordering") or order[0]).split(",")
+    if any(name.removeprefix("-") not in {item.removeprefix("-") for item in order} for name in names):
+        known = ", ".join(dict.fromkeys(item.removeprefix("-") for item in order))
+        raise InvalidRequest.at("?ordering", f"order by one of {known}", "choice")
+    return rows.order_by(*names, "pk")
 
 
 def _positive(request: Request, name: str, default: int, most: int | None) -> int:

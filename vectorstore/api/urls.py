@@ -1,15 +1,19 @@
 """Addresses under ``/api/``. The middleware adds a trailing slash that the caller left out."""
 
 from django.urls import URLPattern, URLResolver, include, path, register_converter
-from django.urls.converters import StringConverter
+from django.urls.converters import IntConverter, StringConverter
 
-from vectorstore.api.openapi import NAME_PATTERN
+from vectorstore.api.openapi import ACCOUNT_PATTERN, NAME_PATTERN, NUMBER_PATTERN
 from vectorstore.api.views import (
+    accounts,
     aliases,
+    api_keys,
+    audit,
     auth,
     collections,
     databases,
     docs,
+    grants,
     indexes,
     partitions,
     search,
@@ -23,7 +27,21 @@ class NameConverter(StringConverter):
     regex = NAME_PATTERN
 
 
+class AccountConverter(StringConverter):
+    """A name of a user, a group or a service account."""
+
+    regex = ACCOUNT_PATTERN
+
+
+class NumberConverter(IntConverter):
+    """The number of a row, as far as databases count."""
+
+    regex = NUMBER_PATTERN
+
+
 register_converter(NameConverter, "name")
+register_converter(AccountConverter, "account")
+register_converter(NumberConverter, "number")
 
 _collection: list[URLPattern | URLResolver] = [
     path("search/", search.SearchView.as_view()),
@@ -62,6 +80,20 @@ _v1: list[URLPattern | URLResolver] = [
     path("auth/token/revoke/", auth.RevokeView.as_view()),
     path("auth/me/", auth.MeView.as_view()),
     path("auth/can-i/", auth.CanIView.as_view()),
+    path("users/", accounts.UsersView.as_view()),
+    path("users/<account:username>/", accounts.UserView.as_view()),
+    path("groups/", accounts.GroupsView.as_view()),
+    path("groups/<account:account>/", accounts.GroupView.as_view()),
+    path("service-accounts/", accounts.ServiceAccountsView.as_view()),
+    path("service-accounts/<account:account>/", accounts.ServiceAccountView.as_view()),
+    path("grants/", grants.GrantsView.as_view()),
+    path("grants/<number:number>/", grants.GrantView.as_view()),
+    path("roles/", grants.RolesView.as_view()),
+    path("api-keys/", api_keys.ApiKeysView.as_view()),
+    path("api-keys/<number:number>/", api_keys.ApiKeyView.as_view()),
+    path("audit/", audit.AuditView.as_view()),
+    path("audit/export/", audit.AuditExportView.as_view()),
+    path("audit/verify/", audit.AuditVerifyView.as_view()),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -5,6 +5,7 @@ They are plain data: the services check them against the schema and the connecte
 
 from dataclasses import dataclass
 from dataclasses import field as made_by
+from datetime import datetime
 from typing import Any, Literal
 
 from vectorstore.domain.models import Consistency, DataType, IndexKind, Metric, RowId
@@ -191,3 +192,99 @@ class HybridRequest:
     output_fields: list[str] | None = None
     partitions: list[str] = made_by(default_factory=list)
     consistency: Consistency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRequest:
+    """Give ``role`` to exactly one of ``user``, ``group`` and ``service_account``, on collections of a database.
+
+    ``cluster`` and ``database`` are a name or ``*``; ``collections`` is a pattern with ``*`` and ``?``.
+    """
+
+    role: str
+    user: str | None = None
+    group: str | None = None
+    service_account: str | None = None
+    cluster: str = "default"
+    database: str = "default"
+    collections: str = "*"
+    row_filter: dict[str, Any] | None = None
+    denied_fields: list[str] = made_by(default_factory=list)
+    valid_from: datetime | None = None
+    expires_at: datetime | None = None
+    enabled: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantChanges:
+    """PATCH of a grant: what is None stays as it is. What it gives and where never changes: give another."""
+
+    expires_at: datetime | None = None
+    enabled: bool | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRequest:
+    """``attributes`` are what row filters name as ``$user.<attribute>``: values or lists of values."""
+
+    username: str
+    password: str
+    groups: list[str] = made_by(default_factory=list)
+    attributes: dict[str, Any] = made_by(default_factory=dict)
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChanges:
+    """PATCH of a user: what is None stays as it is."""
+
+    password: str | None = None
+    groups: list[str] | None = None
+    attributes: dict[str, Any] | None = None
+    is_active: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRequest:
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccountRequest:
+    name: str
+    attributes: dict[str, Any] = made_by(default_factory=dict)
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccountChanges:
+    """PATCH of a service account: what is None stays as it is."""
+
+    attributes: dict[str, Any] | None = None
+    is_active: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyScopesRequest:
+    """``actions`` left out leaves all of the owner's; ``collections`` is a pattern with ``*`` and ``?``."""
+
+    actions: list[str] | None = None
+    collections: str = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyRequest:
+    """A key for ``service_account`` or ``user``, or, with neither, for the caller.
+
+    ``expires_at`` is at most 365 days away (default: 90 days); ``rate_limit`` is in requests a minute.
+    """
+
+    name: str
+    service_account: str | None = None
+    user: str | None = None
+    expires_at: datetime | None = None
+    scopes: KeyScopesRequest | None = None
+    cidr: str = ""
+    rate_limit: int | None = None

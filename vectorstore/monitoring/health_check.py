@@ -17,12 +17,13 @@ import redis
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from vectorstore.adapters.connection_pool import get_adapter
+from vectorstore.adapters.connection_pool import endpoint_of_environment, get_adapter
 from vectorstore.config.settings import current
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 2.0
+NEEDED = ("database", "audit")
 
 
 class Status(StrEnum):
@@ -59,10 +60,10 @@ Check = Callable[[float], str]
 
 
 def examine(checks: Mapping[str, Check] | None = None, timeout: float = TIMEOUT_S) -> Health:
-    """Ask everything at once. Only the database decides readiness: without Milvus or Redis much still works."""
+    """Ask everything at once. What is in ``NEEDED`` decides readiness: without Milvus or Redis much still works."""
     ends = time.monotonic() + timeout
     begun = [
-        (name, Status.FAIL if name == "database" else Status.WARN, _begin(name, check, timeout * 0.9))
+        (name, Status.FAIL if name in NEEDED else Status.WARN, _begin(name, check, timeout * 0.9))
         for name, check in (CHECKS if checks is None else checks).items()
     ]
     components = tuple(_outcome(name, severity, future, ends) for name, severity, future in begun)
@@ -139,7 +140,7 @@ def _redis(timeout: float) -> str:
 
 
 def _milvus(timeout: float) -> str:
-    return get_adapter("default").version(timeout=timeout)
+    return get_adapter(endpoint_of_environment()).version(timeout=timeout)
 
 
 CHECKS: Mapping[str, Check] = {"database": _database, "redis": _redis, "milvus": _milvus}

@@ -2,6 +2,7 @@
 
 * the catalogue's version of a database, moved by every change of a schema: a remembered schema is used only
   while its version is the current one;
+* the version of all rights, moved by every change of a grant, a group or an account;
 * the engine's timestamp of the last write to a collection: a read waits for it, so that a search sees what
   any process of the gateway wrote before.
 
@@ -21,6 +22,7 @@ from vectorstore.domain.models import CollectionName
 log = logging.getLogger(__name__)
 
 _PREFIX = "vectorstore:state:"
+_ACCESS = f"{_PREFIX}access"
 _WRITTEN_TTL_S = 600
 _TIMEOUT_S = 0.5
 _RETRY_S = 1.0
@@ -36,10 +38,11 @@ end
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``catalogue`` is None where Redis cannot be asked; ``written`` is 0 where no write is known."""
+    """``catalogue`` and ``access`` are None where Redis cannot be asked; ``written`` is 0 where no write is known."""
 
     catalogue: int | None
     written: int
+    access: int | None = None
 
 
 class SharedState:
@@ -61,11 +64,22 @@ class SharedState:
             return State(None, 0)
         try:
             self._send_unsent()
-            catalogue, written = self._redis.mget(_catalogue_key(name), _written_key(name))
+            catalogue, written, access = self._redis.mget(_catalogue_key(name), _written_key(name), _ACCESS)
         except redis.RedisError as error:
             self._failed(error)
             return State(None, 0)
-        return State(int(catalogue or 0), int(written or 0))
+        return State(int(catalogue or 0), int(written or 0), int(access or 0))
+
+    def access_version(self) -> int | None:
+        """The version of all rights; None where Redis cannot be asked."""
+        if time.monotonic() < self._down_until:
+            return None
+        try:
+            self._send_unsent()
+            return int(self._redis.get(_ACCESS) or 0)
+        except redis.RedisError as error:
+            self._failed(error)
+            return None
 
     def wrote(self, name: CollectionName, timestamp: int) -> None:
         """Record the engine's timestamp of a write; 0 (an engine without timestamps) is nothing to record."""
@@ -80,7 +94,7 @@ class SharedState:
     def _send_unsent(self) -> None:
         """What could not be recorded during an outage of Redis is recorded before anything is read again."""
         for key in list(self._unsent_changes):
-            self._redis.incr(key)
+            self._redis.set(key, time.time_ns())  # only ever compared for equality; a counter would start anew
             self._unsent_changes.discard(key)
         for name, timestamp in list(self._unsent.items()):
             self._redis.eval(_KEEP_LARGER, 1, _written_key(name), str(timestamp), str(_WRITTEN_TTL_S))
@@ -89,7 +103,14 @@ class SharedState:
 
     def catalogue_changed(self, cluster: str, database: str) -> None:
         """Make every process forget what it remembers of the schemas of a database."""
-        self._unsent_changes.add(_catalogue_key(CollectionName(cluster, database, "")))
+        self._changed(_catalogue_key(CollectionName(cluster, database, "")))
+
+    def access_changed(self) -> None:
+        """Make every process forget what it remembers of rights."""
+        self._changed(_ACCESS)
+
+    def _changed(self, key: str) -> None:
+        self._unsent_changes.add(key)
         try:
             self._send_unsent()
         except redis.RedisError as error:

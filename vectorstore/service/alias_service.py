@@ -3,55 +3,68 @@
 from collections.abc import Sequence
 
 from vectorstore.domain.errors import AlreadyExists, NotFound
-from vectorstore.service.catalogue import forget, look_up
+from vectorstore.service.catalogue import forget
 from vectorstore.service.collection_spec import require_name
-from vectorstore.service.context import Service
 from vectorstore.service.engines import engine_of
+from vectorstore.service.operation import Service
 from vectorstore.service.representations import AliasView
 
 
 class AliasService(Service):
     def list(self) -> Sequence[AliasView]:
-        """All aliases of the database, sorted."""
-        with self.scope.operation("alias.view"):
-            found = engine_of(self.scope.cluster).adapter.list_aliases(self.scope.database)
-            return [AliasView(alias, collection) for alias, collection in found]
+        """The aliases of collections that the caller may know of, sorted."""
+        with self.listing("collection.view"):
+            return self._visible()
+
+    def _visible(self) -> Sequence[AliasView]:
+        rights, scope = self.rights, self.scope
+        return [
+            AliasView(alias, collection)
+            for alias, collection in engine_of(scope.cluster).adapter.list_aliases(scope.database)
+            if rights.decide("collection.view", scope.cluster, scope.database, collection).allowed
+        ]
 
     def get(self, alias: str) -> AliasView:
-        """Raises NotFound: there is no such alias."""
-        with self.scope.operation("alias.view", alias):
-            return self._find(alias)
+        """What an alias points to.
 
-    def _find(self, alias: str) -> AliasView:
-        for name, collection in engine_of(self.scope.cluster).adapter.list_aliases(self.scope.database):
-            if name == alias:
-                return AliasView(alias, collection)
+        Raises:
+            NotFound: there is no such alias, or its collection is not there for the caller.
+        """
+        for view in self._visible():
+            if view.alias == alias:
+                return view
         raise NotFound(f"There is no alias {alias[:255]!r}.")
 
     def create(self, alias: str, collection: str) -> AliasView:
-        """Raises AlreadyExists: the name is a collection's or an alias's."""
+        """The right is needed on the collection and on the alias's own name.
+
+        Raises:
+            AlreadyExists: the name is a collection's or an alias's.
+        """
         require_name(alias, "/alias")
-        with self.scope.operation("alias.manage", alias):
-            known, _ = look_up(self.scope, collection)
-            adapter = known.engine.adapter
-            if adapter.has_collection(self.scope.database, alias):
+        with self.on_collection("alias.manage", collection) as act:
+            self.require("alias.manage", alias)
+            act.parameters = {"alias": alias}
+            known = act.known
+            if known.engine.adapter.has_collection(self.scope.database, alias):
                 raise AlreadyExists(f"The name {alias!r} is taken by a collection or an alias.")
-            adapter.create_alias(self.scope.database, alias, known.schema.name)
+            known.engine.adapter.create_alias(self.scope.database, alias, known.schema.name)
             forget(self.scope)
             return AliasView(alias, known.schema.name)
 
     def alter(self, alias: str, collection: str) -> AliasView:
-        """Point an alias to another collection, at once for all readers."""
-        with self.scope.operation("alias.manage", alias):
-            self._find(alias)
-            known, _ = look_up(self.scope, collection)
-            known.engine.adapter.alter_alias(self.scope.database, alias, known.schema.name)
+        """Point an alias to another collection, at once for all readers. The right is needed on both collections."""
+        former = self.get(alias)
+        with self.on_collection("alias.manage", collection) as act:
+            self.require("alias.manage", former.collection)
+            act.parameters = {"alias": alias, "from": former.collection}
+            act.known.engine.adapter.alter_alias(self.scope.database, alias, act.known.schema.name)
             forget(self.scope)
-            return AliasView(alias, known.schema.name)
+            return AliasView(alias, act.known.schema.name)
 
     def drop(self, alias: str) -> None:
         """Remove an alias; its collection stays."""
-        with self.scope.operation("alias.manage", alias):
-            self._find(alias)
-            engine_of(self.scope.cluster).adapter.drop_alias(self.scope.database, alias)
+        with self.on_collection("alias.manage", self.get(alias).collection) as act:
+            act.parameters = {"alias": alias}
+            act.known.engine.adapter.drop_alias(self.scope.database, alias)
             forget(self.scope)

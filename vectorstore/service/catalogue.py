@@ -7,11 +7,13 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from vectorstore.access.rights import EVERYTHING, Limits
 from vectorstore.adapters.collection_calls import EngineCollection
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import InvalidRequest, NotFound
 from vectorstore.domain.models import Consistency, IndexSpec
 from vectorstore.domain.requests import EmbeddingSpec
+from vectorstore.domain.row_filter import RowFilter
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import State, shared_state
 from vectorstore.service.context import Scope
@@ -20,7 +22,11 @@ from vectorstore.service.engines import Engine, engine_of
 
 @dataclass(frozen=True, slots=True)
 class KnownCollection:
-    """A collection as services use it. ``schema`` carries the defaults and ``auto_id`` on record."""
+    """A collection as services use it. ``schema`` carries the defaults and ``auto_id`` on record.
+
+    ``rows`` and ``denied`` are what its caller's rights leave: every expression that is written for it meets one of
+    ``rows`` (none: all rows), and the fields in ``denied``, of the schema or dynamic, are not there for the caller.
+    """
 
     engine: Engine
     database: str
@@ -30,6 +36,32 @@ class KnownCollection:
     embedding: EmbeddingSpec | None
     aliases: tuple[str, ...]
     partitions: tuple[str, ...]
+    rows: tuple[RowFilter, ...] = ()
+    denied: frozenset[str] = frozenset()
+
+    def within(self, limits: Limits) -> "KnownCollection":
+        """The part of the collection that ``limits`` leave."""
+        if limits is EVERYTHING:
+            return self
+        return dataclasses.replace(self, rows=limits.rows, denied=limits.denied)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the caller may know of every row: what the engine counts by itself says nothing more."""
+        return not self.rows
+
+    @property
+    def whole(self) -> "KnownCollection":
+        """All of it, for what the gateway itself has to know."""
+        return dataclasses.replace(self, rows=(), denied=frozenset())
+
+    @property
+    def visible(self) -> Collection:
+        """The schema as the caller sees it."""
+        if not self.denied:
+            return self.schema
+        fields = tuple(field for field in self.schema.fields if field.name not in self.denied)
+        return dataclasses.replace(self.schema, fields=fields)
 
     def require_partitions(self, names: Sequence[str]) -> None:
         """Raises NotFound unless all are there: Milvus Lite would find nothing in one that is not."""
@@ -46,13 +78,13 @@ class KnownCollection:
         Raises:
             InvalidRequest: no such vector field, or several and none named.
         """
-        fields = self.schema.vector_fields
+        fields = self.visible.vector_fields
         if name is None:
             if len(fields) == 1:
                 return fields[0]
             names = ", ".join(field.name for field in fields)
             raise InvalidRequest.at(pointer, f"the collection has several vector fields; name one of {names}")
-        field = self.schema.field(name)
+        field = self.visible.field(name)
         if field is None or not field.type.is_vector:
             names = ", ".join(field.name for field in fields)
             raise InvalidRequest.at(pointer, f"{name[:255]!r} is no vector field of the collection; it has {names}")

@@ -24,26 +24,35 @@ from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import records
 from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
 from vectorstore.service.collection_spec import read_spec, require_name
-from vectorstore.service.context import Service
 from vectorstore.service.embedding_rules import check_embedding
 from vectorstore.service.engines import engine_of
+from vectorstore.service.expressions import write
+from vectorstore.service.operation import Service
 from vectorstore.service.plain_text import refuse_nul
 from vectorstore.service.representations import CollectionStats, CollectionView
 
 
 class CollectionService(Service):
     def names(self, search: str = "") -> Sequence[str]:
-        """Names of all collections, sorted; with ``search``, those that contain it."""
-        with self.scope.operation("collection.view"):
-            found = engine_of(self.scope.cluster).adapter.list_collections(self.scope.database)
-            return [name for name in found if search.lower() in name.lower() and not name.startswith(PROBE_PREFIX)]
+        """Names of the collections that the caller may know of, sorted; with ``search``, those that contain it."""
+        rights, scope = self.rights, self.scope
+        with self.listing("collection.view") as act:
+            found = [
+                name
+                for name in engine_of(scope.cluster).adapter.list_collections(scope.database)
+                if search.lower() in name.lower()
+                and not name.startswith(PROBE_PREFIX)
+                and rights.decide("collection.view", scope.cluster, scope.database, name).allowed
+            ]
+            act.rows = len(found)
+            return found
 
     def list(self) -> Sequence[CollectionView]:
         """All collections with their live state; those made elsewhere are adopted."""
         found = []
         for name in self.names():
             try:
-                found.append(self.describe(name))
+                found.append(self.listed(name))
             except NotFound:  # dropped meanwhile
                 continue
         return found
@@ -55,8 +64,8 @@ class CollectionService(Service):
             InvalidRequest, UnsupportedByEngine: the specification; Milvus was not called.
             AlreadyExists: the name is a collection's or an alias's.
         """
-        with self.scope.operation("collection.create", spec.name):
-            refuse_nul(spec)
+        refuse_nul(spec)
+        with self.operation("collection.create", spec.name, spec):
             engine = engine_of(self.scope.cluster)
             collection, indexes = read_spec(spec, engine.capabilities)
             if spec.embedding is not None:
@@ -74,7 +83,7 @@ class CollectionService(Service):
             made = engine.adapter.describe_collection(self.scope.database, collection.name)
             records.finish(record, made, indexes, spec)
             forget(self.scope)
-            return self._view(collection.name)
+            return self._view(look_up(self.scope, collection.name)[0])
 
     def _build(self, collection: Collection, indexes: Sequence[IndexSpec], replicas: int) -> None:
         adapter = engine_of(self.scope.cluster).adapter
@@ -91,16 +100,23 @@ class CollectionService(Service):
 
     def describe(self, name: str) -> CollectionView:
         """One collection (or what an alias points to) with its live state."""
-        with self.scope.operation("collection.view", name):
-            return self._view(name)
+        with self.on_collection("collection.view", name) as act:
+            return self._view(act.known)
 
-    def _view(self, name: str) -> CollectionView:
-        known, record = self._recorded(name)
-        adapter, schema = known.engine.adapter, known.schema
+    def listed(self, name: str) -> CollectionView:
+        """One collection of ``names``, as ``describe`` gives it; the list is what is recorded."""
+        self.require("collection.view", name)
+        return self._view(self.glance("collection.view", name))
+
+    def _view(self, known: KnownCollection) -> CollectionView:
+        """What is shown of it, within what the caller may see."""
+        record = self._record(known)
+        adapter, schema = known.engine.adapter, known.visible
         load_state, progress = adapter.load_state(self.scope.database, schema.name)
+        indexes = adapter.list_indexes(self.scope.database, schema.name)
         return CollectionView(
             collection=schema,
-            indexes=adapter.list_indexes(self.scope.database, schema.name),
+            indexes=[state for state in indexes if state.spec.field not in known.denied],
             load_state=load_state,
             load_progress=progress,
             replicas=record.replicas,
@@ -114,21 +130,21 @@ class CollectionService(Service):
             embedding=known.embedding,
         )
 
-    def _recorded(self, name: str) -> tuple[KnownCollection, CollectionRecord]:
-        """The collection with its record; one whose record was deleted is adopted again."""
+    def _record(self, known: KnownCollection) -> CollectionRecord:
+        """Its record; one that was deleted is made again."""
         for _ in range(2):
-            known, _state = look_up(self.scope, name)
             record = CollectionRecord.objects.select_related("owner").filter(pk=known.record_id).first()
             if record is not None:
-                return known, record
+                return record
             forget(self.scope)
-        raise NotFound(f"There is no collection {name[:255]!r}.")
+            known, _state = look_up(self.scope, known.schema.name)
+        raise NotFound(f"There is no collection {known.schema.name!r}.")
 
     def _rows(self, known: KnownCollection) -> int | None:
         address = self.scope.address(known.schema.name)
         state = shared_state().read(address)
         query = RowQuery(
-            expression="",
+            expression=write(known),
             output_fields=[],
             consistency=consistency_for(Consistency.BOUNDED, known, state),
             after=state.written,
@@ -140,9 +156,9 @@ class CollectionService(Service):
 
     def update(self, name: str, changes: CollectionChanges) -> CollectionView:
         """Change description, properties, replicas, protection or embedding; None leaves a thing as it is."""
-        with self.scope.operation("collection.alter", name):
-            refuse_nul(changes)
-            known, _ = look_up(self.scope, name)
+        refuse_nul(changes)
+        with self.on_collection("collection.alter", name, changes) as act:
+            known = act.known
             adapter, canonical = known.engine.adapter, known.schema.name
             if changes.replicas is not None:
                 self._check_replicas(known, changes.replicas)
@@ -159,7 +175,7 @@ class CollectionService(Service):
                     adapter.load_collection(self.scope.database, canonical, changes.replicas)
             records.change(known.record_id, changes)
             forget(self.scope)
-            return self._view(canonical)
+            return self._view(look_up(self.scope, canonical)[0])
 
     def _check_replicas(self, known: KnownCollection, replicas: int) -> None:
         if not 1 <= replicas <= 16:
@@ -174,8 +190,8 @@ class CollectionService(Service):
             Protected: its protection has to be taken off first.
             Conflict: aliases point to it.
         """
-        with self.scope.operation("collection.drop", name):
-            known = self._unprotected(name)
+        with self.on_collection("collection.drop", name) as act:
+            known = self._unprotected(act.known)
             if known.aliases:
                 raise Conflict(f"Aliases point to {known.schema.name}: {', '.join(known.aliases)}; remove them first.")
             known.engine.adapter.drop_collection(self.scope.database, known.schema.name)
@@ -188,59 +204,60 @@ class CollectionService(Service):
         Raises:
             Conflict: Milvus still has it.
         """
-        with self.scope.operation("collection.drop", name):
+        with self.operation("collection.drop", name):
             if engine_of(self.scope.cluster).adapter.has_collection(self.scope.database, name):
                 raise Conflict(f"Milvus still has the collection {name}; drop it instead.")
             where = {"cluster": self.scope.cluster, "database": self.scope.database, "name": name}
             CollectionRecord.objects.filter(**where).delete()
             forget(self.scope)
 
-    def _unprotected(self, name: str) -> KnownCollection:
-        known, _ = look_up(self.scope, name)
+    def _unprotected(self, known: KnownCollection) -> KnownCollection:
         if CollectionRecord.objects.filter(pk=known.record_id, protected=True).exists():
             raise Protected(f"The collection {known.schema.name} is protected; take its protection off first.")
         return known
 
     def load(self, name: str) -> CollectionView:
         """Load into memory with the replicas on record and wait until it is searchable."""
-        with self.scope.operation("collection.load", name):
-            known, _ = look_up(self.scope, name)
+        with self.on_collection("collection.load", name) as act:
+            known = act.known
             if not known.indexes:
                 raise Conflict(f"The collection {known.schema.name} has no index; create one before loading it.")
             known.engine.adapter.load_collection(self.scope.database, known.schema.name, self._replicas(known))
             CollectionRecord.objects.filter(pk=known.record_id).update(loaded=True)
-            return self._view(name)
+            return self._view(known)
 
     def _replicas(self, known: KnownCollection) -> int:
         return CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
 
     def release(self, name: str) -> CollectionView:
         """Release from memory; searches answer 409 until it is loaded again."""
-        with self.scope.operation("collection.load", name):
-            known, _ = look_up(self.scope, name)
+        with self.on_collection("collection.load", name) as act:
+            known = act.known
             CollectionRecord.objects.filter(pk=known.record_id).update(loaded=False)
             known.engine.adapter.release_collection(self.scope.database, known.schema.name)
-            return self._view(name)
+            return self._view(known)
 
     def flush(self, name: str) -> CollectionView:
         """Seal growing segments and write them to storage."""
-        with self.scope.operation("collection.alter", name):
-            known, _ = look_up(self.scope, name)
+        with self.on_collection("collection.alter", name) as act:
+            known = act.known
             known.engine.adapter.flush(self.scope.database, known.schema.name)
-            return self._view(name)
+            return self._view(known)
 
     def compact(self, name: str) -> CollectionView:
         """Start a compaction; it goes on in Milvus."""
-        with self.scope.operation("collection.alter", name):
-            known, _ = look_up(self.scope, name)
+        with self.on_collection("collection.alter", name) as act:
+            known = act.known
             known.engine.adapter.compact(self.scope.database, known.schema.name)
-            return self._view(name)
+            return self._view(known)
 
     def rename(self, name: str, new_name: str) -> CollectionView:
-        """Give a collection another name; its aliases stay."""
+        """Give a collection another name; its aliases stay. The right is needed on both names."""
         require_name(new_name, "/new_name")
-        with self.scope.operation("collection.alter", name):
-            known, _ = look_up(self.scope, name)
+        with self.on_collection("collection.alter", name) as act:
+            known = act.known
+            self.require("collection.alter", new_name)
+            act.parameters = {"new_name": new_name}
             adapter = known.engine.adapter
             if adapter.has_collection(self.scope.database, new_name):
                 raise AlreadyExists(f"The name {new_name!r} is taken by a collection or an alias.")
@@ -251,30 +268,33 @@ class CollectionService(Service):
             shared_state().wrote(self.scope.address(new_name), adapter.now())  # its writes go by the old name
             if loaded:  # Milvus Lite releases what it renames
                 adapter.load_collection(self.scope.database, new_name, self._replicas(known))
-            return self._view(new_name)
+            return self._view(look_up(self.scope, new_name)[0])
 
     def truncate(self, name: str) -> CollectionView:
         """Delete every row and keep the schema, the indexes and the aliases."""
-        with self.scope.operation("collection.drop", name):
-            known = self._unprotected(name)
+        with self.on_collection("collection.drop", name) as act:
+            known = self._unprotected(act.known)
             adapter, schema = known.engine.adapter, known.schema
             if known.engine.capabilities.truncate:
                 adapter.truncate_collection(self.scope.database, schema.name)
             else:
                 written = adapter.delete(self.scope.database, schema, serialise(everything(schema.primary)), by_id=True)
                 shared_state().wrote(self.scope.address(schema.name), written)
-            return self._view(name)
+            return self._view(known)
 
     def stats(self, name: str) -> CollectionStats:
         """Row count (``count(*)``, so deleted rows are gone from it), memory and segments."""
-        with self.scope.operation("collection.view", name):
-            known, _ = look_up(self.scope, name)
+        with self.on_collection("collection.view", name) as act:
+            known = act.known
             adapter, canonical = known.engine.adapter, known.schema.name
             loaded = adapter.load_state(self.scope.database, canonical)[0] is LoadState.LOADED
+            rows = self._rows(known) if loaded else None
+            if not known.is_whole:  # what the engine counts by itself counts the rows of others too
+                return CollectionStats(row_count=rows, stored_rows=None, size_bytes=None, segments=[])
             segments = adapter.segments(self.scope.database, canonical) if known.engine.capabilities.segments else []
             sizes = [item.memory_bytes for item in segments if item.memory_bytes is not None]
             return CollectionStats(
-                row_count=self._rows(known) if loaded else None,
+                row_count=rows,
                 stored_rows=adapter.stored_rows(self.scope.database, canonical),
                 size_bytes=sum(sizes) if sizes else None,
                 segments=segments,

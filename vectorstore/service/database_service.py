@@ -6,23 +6,27 @@ from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
 from vectorstore.models import CollectionRecord
 from vectorstore.service.catalogue import forget
 from vectorstore.service.collection_spec import require_name
-from vectorstore.service.context import Scope, Service
+from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
+from vectorstore.service.operation import Service
 
 DEFAULT = "default"
 
 
 class DatabaseService(Service):
     def list(self) -> Sequence[str]:
-        """Names of all databases, sorted."""
-        with self.scope.operation("database.view"):
-            return engine_of(self.scope.cluster).adapter.list_databases()
+        """Names of the databases that the caller may know of, sorted."""
+        rights = self.rights
+        with self.listing("database.view"):
+            found = engine_of(self.scope.cluster).adapter.list_databases()
+            return [name for name in found if rights.sees_database(self.scope.cluster, name)]
 
     def create(self, name: str) -> str:
         """Raises AlreadyExists: there is one of that name."""
         require_name(name)
-        with self.scope.operation("database.create", name):
-            if name in self.list():
+        with self.operation("database.create") as act:
+            act.parameters = {"name": name}
+            if name in engine_of(self.scope.cluster).adapter.list_databases():
                 raise AlreadyExists(f"There is a database {name!r} already.")
             engine_of(self.scope.cluster).adapter.create_database(name)
             return name
@@ -33,7 +37,8 @@ class DatabaseService(Service):
         Raises:
             Conflict: it is the default one or holds collections.
         """
-        with self.scope.operation("database.drop", name):
+        with self.operation("database.drop") as act:
+            act.parameters = {"name": name[:255]}
             adapter = engine_of(self.scope.cluster).adapter
             if name == DEFAULT:
                 raise Conflict("The default database cannot be dropped.")

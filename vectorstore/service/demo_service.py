@@ -18,9 +18,9 @@ from vectorstore.domain.requests import (
     Row,
 )
 from vectorstore.service.collection_service import CollectionService
-from vectorstore.service.context import Service
 from vectorstore.service.demo.marker import Marker, only_one, read_marker, write_marker
 from vectorstore.service.demo.rows import harvest
+from vectorstore.service.operation import Service
 from vectorstore.service.representations import CollectionView
 from vectorstore.service.vector_service import VectorService
 

@@ -5,8 +5,8 @@ from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import InvalidRequest
 from vectorstore.domain.requests import EmbeddingSpec, Row
 from vectorstore.domain.vector import Floats
-from vectorstore.service.context import Service
 from vectorstore.service.embedding_rules import embedded_field
+from vectorstore.service.operation import Service
 
 
 class EmbeddingService(Service):

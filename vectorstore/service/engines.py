@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from vectorstore.adapters.capabilities import Capabilities
 from vectorstore.adapters.capability_probe import probe
-from vectorstore.adapters.connection_pool import endpoint_of, get_adapter
+from vectorstore.adapters.connection_pool import get_adapter
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.rpc import Endpoint
 from vectorstore.models import Cluster, CollectionRecord
+from vectorstore.service.cluster_endpoints import DEFAULT, endpoint_of
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class _Known:
     asked_at: float
 
 
-_known: dict[Endpoint, _Known] = {}
+_known: dict[tuple[str, Endpoint], _Known] = {}
 _lock = threading.Lock()
 
 
@@ -41,15 +42,16 @@ def engine_of(cluster: str = "default") -> Engine:
     """The engine with its capabilities: remembered, on record, or asked for now (seconds, once per version).
 
     Raises:
+        NotFound: there is no cluster of that name.
         EngineUnavailable: it cannot be reached and nothing is remembered.
     """
     endpoint = endpoint_of(cluster)
-    adapter = get_adapter(cluster)
-    known = _known.get(endpoint)
+    adapter = get_adapter(endpoint)
+    known = _known.get((cluster, endpoint))
     if known is not None and known.engine.adapter is adapter and time.monotonic() - known.asked_at < _ASK_AGAIN_S:
         return known.engine
     with _lock:
-        known = _known.get(endpoint)
+        known = _known.get((cluster, endpoint))
         if known is None or known.engine.adapter is not adapter or time.monotonic() - known.asked_at >= _ASK_AGAIN_S:
             capabilities = _capabilities(cluster, adapter, known)
             adapter.wants_loaded = _wants_loaded(cluster) if capabilities.forgets_loaded else None
@@ -57,7 +59,10 @@ def engine_of(cluster: str = "default") -> Engine:
             adapter.single_writer = capabilities.single_writer
             adapter.insert_replaces = capabilities.insert_replaces
             adapter.reads_largest_int64 = capabilities.reads_largest_int64
-            known = _known[endpoint] = _Known(Engine(cluster, adapter, capabilities), time.monotonic())
+            if cluster != DEFAULT:  # it was at another address before: that connection may end
+                for key in [key for key in _known if key[0] == cluster]:
+                    del _known[key]
+            known = _known[cluster, endpoint] = _Known(Engine(cluster, adapter, capabilities), time.monotonic())
         return known.engine
 
 
@@ -70,7 +75,7 @@ def _wants_loaded(cluster: str) -> Callable[[str, str], bool]:
 
 def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) -> Capabilities:
     version = adapter.version()
-    if known is not None and known.engine.capabilities.version == version:
+    if known is not None and known.engine.adapter is adapter and known.engine.capabilities.version == version:
         return known.engine.capabilities
     record = Cluster.objects.filter(name=cluster).first()
     if record is not None and record.version == version:

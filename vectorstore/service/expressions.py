@@ -1,13 +1,32 @@
 """Callers' filters as expressions of the engine: parsed alone, checked, composed as trees, written by us."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from vectorstore.domain.errors import InvalidFilter, InvalidRequest
-from vectorstore.domain.filters import Node, check, conjunction, from_object, parse, serialise
+from vectorstore.domain.errors import InvalidFilter, InvalidRequest, PermissionDenied
+from vectorstore.domain.filters import FieldRef, Node, check, conjunction, from_object, parse, serialise
+from vectorstore.domain.filters.failures import invalid, refuse_deep
+from vectorstore.domain.filters.operands import is_plain_name
+from vectorstore.domain.filters.tree import META, Path, any_of, children
 from vectorstore.service.catalogue import KnownCollection
+
+log = logging.getLogger(__name__)
+
+
+def refuse_denied(known: KnownCollection, node: Node) -> None:
+    """Raises InvalidFilter where a condition of the caller's names a field that is not there for it."""
+    if not known.denied:
+        return
+    name: str | int | None = node.name if isinstance(node, FieldRef) else None
+    if isinstance(node, Path):
+        name = node.keys[0] if node.field == META else node.field
+    if name in known.denied:
+        raise invalid(node.source, f"there is no field {str(name)[:255]!r} that you may use")
+    for child in children(node):
+        refuse_denied(known, child)
 
 
 def read_filter(known: KnownCollection, text: str | None, structured: dict[str, Any] | None) -> Node | None:
@@ -19,10 +38,16 @@ def read_filter(known: KnownCollection, text: str | None, structured: dict[str, 
     if text is not None and structured is not None:
         raise InvalidFilter.at("/filters", "give filter or filters, not both", InvalidFilter.code)
     if text is not None and text.strip():
-        return check(parse(text), known.schema)
+        return _checked(known, parse(text))
     if structured:
-        return check(from_object(structured), known.schema)
+        return _checked(known, from_object(structured))
     return None
+
+
+def _checked(known: KnownCollection, node: Node) -> Node:
+    refuse_deep(node)
+    refuse_denied(known, node)
+    return check(node, known.schema)
 
 
 @contextmanager
@@ -36,13 +61,32 @@ def rooted(pointer: str) -> Iterator[None]:
 
 
 def write(known: KnownCollection, *nodes: Node | None) -> str:
-    """The expression of all nodes together; empty where there is none.
+    """The expression of all nodes together, within the rows that are the caller's; empty where there is none.
 
     Raises:
         UnsupportedByEngine: the engine's language lacks something.
     """
-    whole = conjunction(*nodes)
+    whole = conjunction(*nodes, own_rows(known))
     return serialise(whole, known.engine.capabilities.dialect) if whole is not None else ""
+
+
+def own_rows(known: KnownCollection) -> Node | None:
+    """The condition of the caller's rows; None where all are.
+
+    Raises:
+        PermissionDenied: no row filter fits the collection's schema, so no row is the caller's.
+    """
+    if not known.rows:
+        return None
+    fitting = []
+    for rows in known.rows:
+        try:
+            fitting.append(rows.condition(known.schema))
+        except InvalidFilter:
+            log.warning("a row filter on %s does not fit the schema of %s", rows.field, known.schema.name)
+    if not fitting:
+        raise PermissionDenied("The row filter of your grant does not fit this collection; no row of it is yours.")
+    return any_of(fitting)
 
 
 def output_fields(known: KnownCollection, asked: list[str] | None, *, default_all: bool) -> list[str]:
@@ -51,13 +95,26 @@ def output_fields(known: KnownCollection, asked: list[str] | None, *, default_al
     Raises:
         InvalidRequest: a name that is neither a field nor can be a dynamic one.
     """
-    everything = [field.name for field in known.schema.fields] + (["$meta"] if known.schema.dynamic_fields else [])
+    schema = known.visible
+    everything = [field.name for field in schema.fields] + (["$meta"] if schema.dynamic_fields else [])
     if asked is None:
         return everything if default_all else []
     if "*" in asked:
         return everything
     for index, name in enumerate(asked):
-        if known.schema.field(name) is None and not (known.schema.dynamic_fields and name):
-            names = ", ".join(field.name for field in known.schema.fields)
+        if schema.field(name) is None and not (schema.dynamic_fields and _may_be_dynamic(known, name)):
+            names = ", ".join(field.name for field in schema.fields)
             raise InvalidRequest.at(f"/output_fields/{index}", f"there is no field {name[:255]!r}; there is {names}")
     return list(dict.fromkeys(asked))
+
+
+def _may_be_dynamic(known: KnownCollection, name: str) -> bool:
+    """A path such as ``$meta["k"]`` would reach a denied key under another name."""
+    return bool(name) and (not known.denied or (name not in known.denied and (name == META or is_plain_name(name))))
+
+
+def without_denied(known: KnownCollection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without the dynamic keys that are not there for the caller."""
+    if not known.denied:
+        return rows
+    return [{name: value for name, value in row.items() if name not in known.denied} for row in rows]

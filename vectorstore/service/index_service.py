@@ -8,9 +8,9 @@ from vectorstore.domain.requests import IndexRequest
 from vectorstore.models import CollectionRecord, IndexRecord
 from vectorstore.service import records
 from vectorstore.service.aio import async_twin
-from vectorstore.service.catalogue import KnownCollection, forget, look_up
+from vectorstore.service.catalogue import KnownCollection, forget
 from vectorstore.service.collection_spec import index_for
-from vectorstore.service.context import Service
+from vectorstore.service.operation import Service
 
 
 class IndexService(Service):
@@ -18,9 +18,9 @@ class IndexService(Service):
 
     def list(self, collection_name: str) -> Sequence[IndexState]:
         """The indexes of all vector fields with their build state."""
-        with self.scope.operation("index.view", collection_name):
-            known, _ = look_up(self.scope, collection_name)
-            return known.engine.adapter.list_indexes(self.scope.database, known.schema.name)
+        with self.on_collection("index.view", collection_name) as act:
+            found = act.known.engine.adapter.list_indexes(self.scope.database, act.known.schema.name)
+            return [state for state in found if state.spec.field not in act.known.denied]
 
     def get(self, collection_name: str, field: str) -> IndexState:
         """The index of one field.
@@ -41,8 +41,8 @@ class IndexService(Service):
             DeadlineExceeded: the build did not end in time; it goes on in Milvus.
         """
         request = request or IndexRequest()
-        with self.scope.operation("index.create", collection_name):
-            known, _ = look_up(self.scope, collection_name)
+        with self.on_collection("index.create", collection_name, request) as act:
+            known = act.known
             field = known.vector_field(request.field)
             if field.name in known.indexes:
                 kind = known.indexes[field.name].kind
@@ -69,8 +69,8 @@ class IndexService(Service):
 
     def drop(self, collection_name: str, field: str | None = None) -> None:
         """Drop the index of a field. The collection is released: Milvus cannot search without an index."""
-        with self.scope.operation("index.drop", collection_name):
-            known, _ = look_up(self.scope, collection_name)
+        with self.on_collection("index.drop", collection_name) as act:
+            known = act.known
             name = known.vector_field(field).name
             if name not in known.indexes:
                 raise NotFound(f"The field {name} has no index.")
@@ -88,8 +88,8 @@ class IndexService(Service):
         An index that was asked for as AUTO is chosen again for the rows there are now. Searches answer 409
         until it is built.
         """
-        with self.scope.operation("index.create", collection_name):
-            known, _ = look_up(self.scope, collection_name)
+        with self.on_collection("index.create", collection_name) as act:
+            known = act.known
             target = known.vector_field(field)
             if target.name not in known.indexes:
                 raise NotFound(f"The field {target.name} has no index.")

@@ -6,23 +6,24 @@ from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.config.collection_config import DEFAULT_PARTITION
 from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
 from vectorstore.domain.models import LoadState
-from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
+from vectorstore.service.catalogue import KnownCollection, consistency_for, forget
 from vectorstore.service.collection_spec import require_name
-from vectorstore.service.context import Service
+from vectorstore.service.expressions import write
+from vectorstore.service.operation import Service
 from vectorstore.service.representations import PartitionView
 
 
 class PartitionService(Service):
     def list(self, collection_name: str) -> Sequence[PartitionView]:
         """Partitions with their exact row counts (None while the collection is not loaded)."""
-        with self.scope.operation("partition.view", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("partition.view", collection_name) as act:
+            known, state = act.known, act.state
             adapter, schema = known.engine.adapter, known.schema
             loaded = adapter.load_state(self.scope.database, schema.name)[0] is LoadState.LOADED
             found = []
             for name in adapter.list_partitions(self.scope.database, schema.name):
                 query = RowQuery(
-                    expression="",
+                    expression=write(known),
                     output_fields=[],
                     partitions=[name],
                     consistency=consistency_for(None, known, state),
@@ -35,8 +36,9 @@ class PartitionService(Service):
     def create(self, collection_name: str, partition: str) -> PartitionView:
         """Make a partition and load it where the collection is loaded."""
         require_name(partition)
-        with self.scope.operation("partition.create", collection_name):
-            known = self._manual(collection_name)
+        with self.on_collection("partition.create", collection_name) as act:
+            known = self._manual(act.known)
+            act.parameters = {"partition": partition}
             adapter, name = known.engine.adapter, known.schema.name
             if partition in adapter.list_partitions(self.scope.database, name):
                 raise AlreadyExists(f"The collection {name} has a partition {partition!r} already.")
@@ -47,8 +49,7 @@ class PartitionService(Service):
             forget(self.scope)
             return PartitionView(name=partition, row_count=0 if loaded else None)
 
-    def _manual(self, collection_name: str) -> KnownCollection:
-        known, _ = look_up(self.scope, collection_name)
+    def _manual(self, known: KnownCollection) -> KnownCollection:
         if any(field.partition_key for field in known.schema.fields):
             raise Conflict("The collection has a partition key: Milvus makes and chooses its partitions.")
         return known
@@ -59,8 +60,9 @@ class PartitionService(Service):
         Raises:
             Conflict: the default partition cannot be dropped.
         """
-        with self.scope.operation("partition.drop", collection_name):
-            known = self._manual(collection_name)
+        with self.on_collection("partition.drop", collection_name) as act:
+            known = self._manual(act.known)
+            act.parameters = {"partition": partition[:255]}
             adapter, name = known.engine.adapter, known.schema.name
             if partition == DEFAULT_PARTITION:
                 raise Conflict("The default partition cannot be dropped.")

@@ -31,10 +31,13 @@ class CollectionView:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStats:
-    """``size_bytes`` is the memory of loaded segments; None where the engine does not tell."""
+    """``size_bytes`` is the memory of loaded segments; None where the engine does not tell.
+
+    Of a caller who may see some rows only, ``row_count`` counts those, and nothing else is said.
+    """
 
     row_count: int | None
-    stored_rows: int
+    stored_rows: int | None
     size_bytes: int | None
     segments: list[SegmentInfo]
 

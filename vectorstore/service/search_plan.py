@@ -56,7 +56,7 @@ def plan_search(scope: Scope, known: KnownCollection, state: State, request: Sea
     check_window(request.top_k, request.offset, "/top_k")
     known.require_partitions(request.partitions)
     field, vectors, without = _queries(scope, known, state, request, request.vectors)
-    if request.group_by is not None and known.schema.field(request.group_by) is None:
+    if request.group_by is not None and known.visible.field(request.group_by) is None:
         raise InvalidRequest.at("/group_by", "rows are grouped by a scalar field of the schema")
     limit = request.top_k + (without is not None)
     index = known.indexes.get(field.name)
@@ -191,7 +191,7 @@ def _embed(scope: Scope, known: KnownCollection, text: str, pointer: str) -> tup
         raise InvalidRequest.at(pointer, "the collection has no embedding configured; search by vector")
     if not text.strip():
         raise InvalidRequest.at(pointer, "the text is empty")
-    field = embedded_field(known.embedding, known.schema)
+    field = embedded_field(known.embedding, known.visible)
     try:
         vector = EmbeddingService(scope).embed_query(known.embedding, text)
     except InvalidRequest as error:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from vectorstore.config.settings import current
@@ -13,9 +14,10 @@ from vectorstore.domain.requests import HybridRequest, RangeRequest, Rerank, Sea
 from vectorstore.domain.vector import Vector
 from vectorstore.optimization.shared_state import State
 from vectorstore.service.aio import async_twin
-from vectorstore.service.catalogue import KnownCollection, consistency_for, look_up
-from vectorstore.service.context import Scope, Service
-from vectorstore.service.expressions import output_fields, read_filter
+from vectorstore.service.catalogue import KnownCollection, consistency_for
+from vectorstore.service.context import Scope
+from vectorstore.service.expressions import output_fields, read_filter, without_denied
+from vectorstore.service.operation import Service
 from vectorstore.service.representations import SearchAnswer
 from vectorstore.service.search_plan import Plan, check_window, plan_part, plan_range, plan_search, vector_as_json
 
@@ -53,16 +55,18 @@ class SearchService(Service):
 
     def _run(self, collection_name: str, request: Any, planner: Callable[..., Plan]) -> SearchAnswer:
         began = time.perf_counter()
-        with self.scope.operation("vector.search", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.search", collection_name, request) as act:
+            known, state = act.known, act.state
             plan = planner(self.scope, known, state, request)
             planned = time.perf_counter()
             found = known.engine.adapter.search(self.scope.database, known.schema, plan.query)
             answered = time.perf_counter()
+            act.rows = sum(len(hits) for hits in found)
         if plan.without is not None:
             most = request.top_k if isinstance(request, SearchRequest) else request.limit
             found = [[hit for hit in hits if hit.id != plan.without][:most] for hits in found]
         several = isinstance(request, SearchRequest) and request.vectors is not None
+        found = [_visible(known, hits) for hits in found]
         return SearchAnswer(
             results=found if several else found[0],
             cache="bypass",
@@ -74,10 +78,11 @@ class SearchService(Service):
     def hybrid(self, collection_name: str, request: HybridRequest) -> SearchAnswer:
         """Several searches fused into one ranking; by the gateway where the engine cannot."""
         began = time.perf_counter()
-        with self.scope.operation("vector.search", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.search", collection_name, request) as act:
+            known, state = act.known, act.state
             plans = self._plan_parts(known, state, request)
-            hits = self._fuse(known, plans, request)
+            hits = _visible(known, self._fuse(known, plans, request))
+            act.rows = len(hits)
         spent = _ms(time.perf_counter() - began)
         return SearchAnswer(results=hits, cache="bypass", took_ms=spent, primary=known.schema.primary.name)
 
@@ -118,10 +123,11 @@ class SearchService(Service):
 
     def explain(self, collection_name: str, request: SearchRequest) -> dict[str, Any]:
         """The plan of a search without running it."""
-        with self.scope.operation("vector.search", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.search", collection_name, request) as act:
+            known, state = act.known, act.state
             plan = plan_search(self.scope, known, state, request)
-            rows = known.engine.adapter.stored_rows(self.scope.database, known.schema.name)
+            adapter = known.engine.adapter
+            rows = adapter.stored_rows(self.scope.database, known.schema.name) if known.is_whole else None
         return {
             "collection": known.schema.name,
             "field": plan.query.field.name,
@@ -133,7 +139,7 @@ class SearchService(Service):
             "waits_for_own_writes": state.written > 0,
             "output_fields": list(plan.query.output_fields),
             "top_k": request.top_k,
-            "estimated_candidates": _candidates(plan, rows),
+            "estimated_candidates": None if rows is None else _candidates(plan, rows),
             "stored_rows": rows,
         }
 
@@ -167,13 +173,19 @@ class SearchService(Service):
         return _flat(self.search(self._name(), request))
 
     def _all_fields(self) -> list[str]:
-        known, _ = look_up(self.scope, self._name())
-        names = [field.name for field in known.schema.scalar_fields]
-        return [*names, "$meta"] if known.schema.dynamic_fields else names
+        schema = self.glance("vector.search", self._name()).visible
+        names = [field.name for field in schema.scalar_fields]
+        return [*names, "$meta"] if schema.dynamic_fields else names
 
     similarity_search = async_twin(similar)
     range_search = async_twin(within)
     hybrid_search = async_twin(filtered)
+
+
+def _visible(known: KnownCollection, hits: list[SearchHit]) -> list[SearchHit]:
+    if not known.denied:
+        return hits
+    return [replace(hit, fields=without_denied(known, [hit.fields])[0]) for hit in hits]
 
 
 def _flat(answer: SearchAnswer) -> list[SearchHit]:

@@ -7,7 +7,7 @@ from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.config.collection_config import DEFAULT_PARTITION, MAX_WINDOW
 from vectorstore.config.settings import current
 from vectorstore.domain.batch import Batch
-from vectorstore.domain.errors import AlreadyExists, FieldError, InvalidRequest, PayloadTooLarge
+from vectorstore.domain.errors import AlreadyExists, FieldError, InvalidRequest, PayloadTooLarge, PermissionDenied
 from vectorstore.domain.filters import Node, everything, ids_in
 from vectorstore.domain.models import RowId, SearchHit
 from vectorstore.domain.requests import (
@@ -21,10 +21,11 @@ from vectorstore.domain.rows import MAX_REPORTED, read_id, read_rows
 from vectorstore.domain.vector import Vector
 from vectorstore.optimization.shared_state import State, shared_state
 from vectorstore.service.aio import async_twin
-from vectorstore.service.catalogue import KnownCollection, consistency_for, look_up
-from vectorstore.service.context import Service
+from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.embedding_service import EmbeddingService
-from vectorstore.service.expressions import output_fields, read_filter, write
+from vectorstore.service.expressions import output_fields, read_filter, without_denied, write
+from vectorstore.service.operation import Service
+from vectorstore.service.row_limits import keep_within
 from vectorstore.service.search_plan import check_window
 from vectorstore.service.search_service import SearchService
 
@@ -46,12 +47,14 @@ class VectorService(Service):
             AlreadyExists: some ids are in the collection already, each named; nothing was written.
             PayloadTooLarge: more rows than ``VECTORSTORE_MAX_BATCH_ROWS``.
         """
-        with self.scope.operation("vector.insert", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.insert", collection_name) as act:
+            known, state = act.known, act.state
             plain, batch = self._read(known, rows, partition)
+            act.ids = batch.size
             self._refuse_existing(known, state, plain, batch)
             ids, written = known.engine.adapter.insert(self.scope.database, known.schema, batch, partition or "")
             shared_state().wrote(self.scope.address(known.schema.name), written)
+            act.rows = batch.size
             return ids
 
     def upsert(self, collection_name: str, rows: Sequence[Row | Vector], partition: str | None = None) -> list[RowId]:
@@ -59,15 +62,24 @@ class VectorService(Service):
 
         Raises:
             InvalidRequest, PayloadTooLarge: as ``insert``.
+            AlreadyExists: an id is that of a row which the caller may not change.
+            PermissionDenied: the row replaced would lose fields that the caller may not see.
         """
-        with self.scope.operation("vector.upsert", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.upsert", collection_name) as act:
+            known, state = act.known, act.state
             if known.schema.engine_ids:
                 raise InvalidRequest("the engine makes the ids of this collection, so a row cannot be replaced by id")
+            if known.denied:
+                raise PermissionDenied("An upsert replaces whole rows, and some of their fields are denied to you.")
             _, batch = self._read(known, rows, partition)
+            act.ids = batch.size
+            if not known.is_whole:
+                mine = set(self._existing(known, state, batch.ids))
+                self._refuse_taken(known, batch, set(self._existing(known.whole, state, batch.ids)) - mine)
             written = known.engine.adapter.upsert(self.scope.database, known.schema, batch, partition or "")
             shared_state().wrote(self.scope.address(known.schema.name), written)
             self._leave_other_partitions(known, state, batch, partition or DEFAULT_PARTITION)
+            act.rows = batch.size
             return batch.ids
 
     def _leave_other_partitions(self, known: KnownCollection, state: State, batch: Batch, partition: str) -> None:
@@ -130,6 +142,7 @@ class VectorService(Service):
         if partition:
             known.require_partitions([partition])
         plain = [_as_row(row, known) for row in rows]
+        keep_within(known, plain)
         if known.embedding is not None:
             EmbeddingService(self.scope).fill(known.embedding, known.schema, plain)
         return plain, read_rows(plain, known.schema, engine_ids=known.schema.engine_ids)
@@ -138,7 +151,10 @@ class VectorService(Service):
         """Milvus would keep both rows of an id inserted twice and Milvus Lite only the second; neither is wanted."""
         name = known.schema.primary.name
         given = [identity for row, identity in zip(rows, batch.ids, strict=False) if row.get(name) is not None]
-        found = set(self._existing(known, state, given))
+        self._refuse_taken(known, batch, set(self._existing(known.whole, state, given)))
+
+    def _refuse_taken(self, known: KnownCollection, batch: Batch, found: set[RowId]) -> None:
+        name = known.schema.primary.name
         if found:
             taken = [index for index, identity in enumerate(batch.ids) if identity in found]
             errors = tuple(
@@ -181,9 +197,10 @@ class VectorService(Service):
         Milvus 2.3 cannot read the vector of a row whose id is 2^63-1: it is null, or, where it was asked for by
         name, an UnsupportedByEngine error.
         """
-        with self.scope.operation("vector.query", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.query", collection_name, request) as act:
+            known, state = act.known, act.state
             ids = _read_ids(request.ids, known)
+            act.ids = len(ids)
             primary = known.schema.primary
             fields = output_fields(known, request.output_fields, default_all=True)
             if len(ids) > MAX_WINDOW:
@@ -192,13 +209,14 @@ class VectorService(Service):
             node = ids_in(primary, ids)
             query = self._row_query(known, state, node, fields, limit=max(1, len(ids)), lenient=lenient)
             rows = known.engine.adapter.query(self.scope.database, known.schema, query) if ids else []
-            by_id = {row[primary.name]: row for row in rows}
+            by_id = {row[primary.name]: row for row in without_denied(known, rows)}
+            act.rows = len(by_id)
             return [by_id[identity] for identity in dict.fromkeys(ids) if identity in by_id]
 
     def query(self, collection_name: str, request: QueryRequest) -> list[Row]:
         """Rows that match a filter, in no particular order; all fields unless named."""
-        with self.scope.operation("vector.query", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.query", collection_name, request) as act:
+            known, state = act.known, act.state
             check_window(request.limit, request.offset)
             known.require_partitions(request.partitions)
             node = read_filter(known, request.filter, request.filters) or everything(known.schema.primary)
@@ -214,13 +232,15 @@ class VectorService(Service):
                 consistency=request.consistency,
                 lenient=request.output_fields is None,
             )
-            return known.engine.adapter.query(self.scope.database, known.schema, query)
+            rows = known.engine.adapter.query(self.scope.database, known.schema, query)
+            act.rows = len(rows)
+            return without_denied(known, rows)
 
     def count(self, collection_name: str, request: CountRequest | None = None) -> int:
         """Exact number of rows that match; all rows without a filter."""
         request = request or CountRequest()
-        with self.scope.operation("vector.query", collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection("vector.query", collection_name, request) as act:
+            known, state = act.known, act.state
             node = read_filter(known, request.filter, request.filters)
             query = self._row_query(known, state, node, [])
             return known.engine.adapter.count(self.scope.database, known.schema, query)
@@ -231,8 +251,8 @@ class VectorService(Service):
         A filter is first resolved to the ids it matches, and exactly those rows are deleted.
         """
         action = "vector.delete" if request.ids is not None else "vector.delete_by_filter"
-        with self.scope.operation(action, collection_name):
-            known, state = look_up(self.scope, collection_name)
+        with self.on_collection(action, collection_name, request) as act:
+            known, state = act.known, act.state
             given = [item for item in (request.ids, request.filter, request.filters) if item is not None]
             if len(given) != 1:
                 raise InvalidRequest.at("", "give exactly one of ids, filter and filters")
@@ -244,6 +264,7 @@ class VectorService(Service):
                 expression = write(known, ids_in(known.schema.primary, ids[start : start + _CHUNK_IDS]))
                 written = known.engine.adapter.delete(self.scope.database, known.schema, expression, by_id=True)
                 shared_state().wrote(self.scope.address(known.schema.name), written)
+            act.ids = act.rows = len(ids)
             return len(ids)
 
     def _matching(self, known: KnownCollection, state: State, node: Node | None) -> list[RowId]:

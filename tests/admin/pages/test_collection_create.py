@@ -149,7 +149,7 @@ def test_with_milvus_away_the_form_stays_filled_in(browser: Client, milvus_away:
 
 
 def test_it_needs_its_own_right(browser_with: Callable[..., Client], lite: RunningEngine) -> None:
-    viewer = browser_with("view_collectionrecord")
+    viewer = browser_with("viewer")
 
     assert viewer.get(ADD).status_code == 403
     assert viewer.post(ADD, short("never")).status_code == 403

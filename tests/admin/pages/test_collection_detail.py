@@ -95,7 +95,7 @@ def test_keys_that_are_none_are_not_found(browser: Client, lite: RunningEngine, 
 
 
 def test_rights_decide_what_may_be_done(browser_with: Callable[..., Client], record: CollectionRecord) -> None:
-    viewer = browser_with("view_collectionrecord")
+    viewer = browser_with("viewer")
 
     page = viewer.get(page_of(record)).content.decode()
 
@@ -104,5 +104,5 @@ def test_rights_decide_what_may_be_done(browser_with: Callable[..., Client], rec
     assert viewer.post(page_of(record), {"description": "x"}).status_code == 403
     assert viewer.post(f"{LIST}{record.pk}/do/release/").status_code == 403
     assert browser_with().get(page_of(record)).status_code == 403
-    loader = browser_with("view_collectionrecord", "load_collection")
+    loader = browser_with("collection_admin")
     assert loader.post(f"{LIST}{record.pk}/do/release/").status_code == 302

@@ -86,7 +86,7 @@ def test_nothing_is_dropped_while_milvus_is_away(browser: Client, milvus_away: C
 
 
 def test_it_needs_its_own_right(browser_with: Callable[..., Client], record: CollectionRecord) -> None:
-    editor = browser_with("view_collectionrecord", "change_collectionrecord", "load_collection")
+    editor = browser_with("editor")
 
     assert editor.post(page_of(record), {"name": record.name}).status_code == 403
     assert CollectionService().describe(record.name).row_count == 12

@@ -113,9 +113,6 @@ def test_without_milvus_there_is_a_banner(browser: Client, milvus_away: Collecti
     assert "Milvus cannot be reached; search when it is back." in answer.content.decode()
 
 
-def test_it_needs_the_rights_to_read_rows_and_to_view(
-    browser_with: Callable[..., Client], record: CollectionRecord
-) -> None:
-    assert search(browser_with("view_collectionrecord"), record).status_code == 403
-    assert search(browser_with("read_rows"), record).status_code == 403
-    assert search(browser_with("view_collectionrecord", "read_rows"), record).status_code == 200
+def test_it_needs_the_right_to_search(browser_with: Callable[..., Client], record: CollectionRecord) -> None:
+    assert search(browser_with("security_admin"), record).status_code == 403
+    assert search(browser_with("viewer"), record).status_code == 200

@@ -23,10 +23,10 @@ from vectorstore.service.representations import CollectionStats
 def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
     """The page; a POST saves description and protection."""
     require(request, "collection.view")
-    record = find(key)
+    record = find(request, key)
     form = EditForm(request.POST or None, initial={"description": record.description, "protected": record.protected})
     if request.method == "POST":
-        require(request, "collection.alter")
+        require(request, "collection.alter", record)
         if form.is_valid():
             _save(request, record, form)
             return HttpResponseRedirect(request.path)
@@ -53,10 +53,10 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         dimension=dimensions(record, state.view),
         index=indexes(record, state.view),
         may={
-            "alter": allowed(request, "collection.alter"),
-            "load": allowed(request, "collection.load"),
-            "drop": allowed(request, "collection.drop"),
-            "search": allowed(request, "vector.search"),
+            "alter": allowed(request, "collection.alter", record),
+            "load": allowed(request, "collection.load", record),
+            "drop": allowed(request, "collection.drop", record),
+            "search": allowed(request, "vector.search", record),
         },
     )
     return TemplateResponse(request, "admin/vectorstore/collection_detail.html", page)
@@ -86,8 +86,9 @@ def act(request: HttpRequest, pk: int, action: str, model_admin: Any) -> HttpRes
     """Load, release or flush; POST only."""
     if action not in RIGHTS:
         raise Http404("There is no such action.")
-    require(request, RIGHTS[action])
+    record = find(request, pk)
+    require(request, RIGHTS[action], record)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    do(request, [find(pk)], action)
+    do(request, [record], action)
     return HttpResponseRedirect(reverse("admin:vectorstore_collectionrecord_change", args=[pk]))

@@ -19,8 +19,8 @@ from vectorstore.service import CollectionService
 
 def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
     """What will be lost, and the name to type; a POST drops."""
-    require(request, "collection.drop")
-    record = find(key)
+    record = find(request, key)
+    require(request, "collection.drop", record)
     outage, stats = "", None
     try:
         state = live.live(request, record)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from vectorstore.admin import live
-from vectorstore.admin.calls import scope_for
+from vectorstore.admin.calls import scope_for, visible
 from vectorstore.admin.forms.search import DYNAMIC, ROW, SearchForm
 from vectorstore.admin.pages.base import context, require
 from vectorstore.admin.summary import cell, count, dimensions, indexes
@@ -41,7 +41,7 @@ def view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """The form and, where something is asked for, what was found."""
     require(request, "vector.search")
     require(request, "collection.view")
-    records = list(CollectionRecord.objects.all())
+    records = list(visible(request, CollectionRecord.objects.all()))
     record = _chosen(request, records)
     found, outage = _describe(request, record) if record else (None, "")
     form = SearchForm(request.GET, view=found)

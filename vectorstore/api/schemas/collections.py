@@ -80,10 +80,13 @@ class SegmentBody(TypedDict):
 
 
 class StatsBody(TypedDict):
-    """``row_count`` leaves deleted rows out, ``stored_rows`` counts what the segments still hold."""
+    """``row_count`` leaves deleted rows out, ``stored_rows`` counts what the segments still hold.
+
+    For a caller who may see some rows only, ``row_count`` counts those and the rest is null or empty.
+    """
 
     row_count: int | None
-    stored_rows: int
+    stored_rows: int | None
     size_bytes: int | None
     segments: list[SegmentBody]
 

@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from vectorstore.access.actor import Actor
-from vectorstore.api.authentication import SessionAuthentication, TokenAuthentication
+from vectorstore.api import rate_limits
+from vectorstore.api.authentication import ApiKeyAuthentication, SessionAuthentication, TokenAuthentication
 from vectorstore.api.decode import decode, read_body
 from vectorstore.api.openapi import IDEMPOTENCY_HEADER, NAME_PATTERN, Schema
 from vectorstore.api.operation import declared
-from vectorstore.api.pagination import Key, Pages, refined
+from vectorstore.api.pagination import Key, Pages, refined, refined_rows
 from vectorstore.api.problems import method_not_allowed, problem_response, translate
 from vectorstore.api.renderers import encode
 from vectorstore.config.settings import current
@@ -34,7 +36,7 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class View(APIView):
     """A view without Milvus. Handlers are declared with ``@operation`` and return what is to be encoded."""
 
-    authentication_classes = (TokenAuthentication, SessionAuthentication)
+    authentication_classes = (TokenAuthentication, ApiKeyAuthentication, SessionAuthentication)
     schema = Schema()
     tag = ""
     public = False
@@ -53,23 +55,28 @@ class View(APIView):
                 raise  # Django logs it with its trace; the middleware answers a bare internal_error
             return problem_response(request, failure)
 
-    def _answer(self, request: HttpRequest, path: dict[str, str]) -> HttpResponse:
+    def _answer(self, request: HttpRequest, path: dict[str, str]) -> HttpResponseBase:
         method = (request.method or "").lower()
         handler = getattr(self, "get" if method == "head" else method, None)
         if handler is None or not hasattr(handler, "operation"):
             raise method_not_allowed(request, ", ".join(self.allowed_methods))
         self.request = Request(request, authenticators=() if self.public else self.get_authenticators())
+        rate_limits.count(self.request, public=self.public)
         if not self.public and not self.request.user.is_authenticated:
-            raise NotAuthenticated("Send Authorization: Bearer <access token>.")
+            raise NotAuthenticated("Send Authorization: Bearer <access token> or Api-Key <key>.")
         operation = declared(handler)
         if operation.body is None:
             result = handler(**path)
+            if isinstance(result, HttpResponseBase):
+                return result
             if operation.status == 204:
                 return HttpResponse(status=204)
             return HttpResponse(encode(result), status=operation.status, content_type="application/json")
         raw = read_body(request, current().max_body_bytes)
         body = decode(raw, operation.body)
-        if operation.idempotent and (key := request.headers.get(IDEMPOTENCY_HEADER)):
+        key = request.headers.get(IDEMPOTENCY_HEADER) if operation.idempotent else None
+        # An earlier answer is not for who has lost the right since: then the handler itself refuses.
+        if key and self.may(operation.idempotent, **path):
             return self._once(key, raw, operation.status, lambda: encode(handler(body, **path)))
         return HttpResponse(encode(handler(body, **path)), status=operation.status, content_type="application/json")
 
@@ -77,12 +84,16 @@ class View(APIView):
         """The answer of a write under an ``Idempotency-Key``: of this request, or of the first one again."""
         if not IDEMPOTENCY_KEY.fullmatch(key):
             raise MalformedRequest(f"{IDEMPOTENCY_HEADER} is 1 to 255 printable ASCII characters.")
-        scope = f"{self.request.user.pk} {self.request.method} {self.request.get_full_path()}"
+        scope = f"{self.actor.kind} {self.actor.id} {self.request.method} {self.request.get_full_path()}"
         status, answer, again = once(scope, key, raw, lambda: (status, work()))
         response = HttpResponse(answer, status=status, content_type="application/json")
         if again:
             response["Idempotency-Replayed"] = "true"
         return response
+
+    def may(self, action: str, **path: Any) -> bool:
+        """Whether the caller may do ``action`` there, for operations that take an ``Idempotency-Key``."""
+        raise NotImplementedError
 
     @property
     def allowed_methods(self) -> list[str]:
@@ -91,11 +102,19 @@ class View(APIView):
 
     @cached_property
     def actor(self) -> Actor:
-        return Actor.of(self.request.user)
+        """Who calls: the owner of the token or the key, or whoever is signed in."""
+        user = self.request.user
+        return user if isinstance(user, Actor) else Actor.of(user)
 
     def page(self, items: Sequence[Any], render: Any, *, search: Key, ordering: dict[str, Key]) -> dict[str, Any]:
         """The page of ``items`` that the query string asks for."""
         return Pages().envelope(refined(items, self.request, search, ordering), self.request, render)
+
+    def table(self, rows: "QuerySet[Any]", render: Any, *, search: str, order: str = "") -> dict[str, Any]:
+        """The page of database rows that the query string asks for; ``order`` is the default one."""
+        columns = declared(self.get).order  # type: ignore[attr-defined]
+        found = refined_rows(rows, self.request, search, (order, *columns) if order else columns)
+        return Pages().envelope(found, self.request, render)
 
 
 class EngineView(View):

@@ -12,7 +12,7 @@ from vectorstore.api.schemas.collections import (
     stats_body,
 )
 from vectorstore.api.views.base import EngineView
-from vectorstore.domain.errors import NotFound
+from vectorstore.domain.errors import NotFound, PermissionDenied
 from vectorstore.domain.requests import CollectionChanges, CollectionSpec
 from vectorstore.service import CollectionService
 
@@ -28,10 +28,10 @@ class _CollectionView(EngineView):
         return CollectionService(self.scope)
 
     def listed(self, name: str) -> CollectionBody | None:
-        """An item of the list; None where the collection was dropped since its name was read."""
+        """An item of the list; None where it, or the right to see it, is gone since its name was read."""
         try:
-            return collection_body(self.service.describe(name))
-        except NotFound:
+            return collection_body(self.service.listed(name))
+        except (NotFound, PermissionDenied):
             return None
 
 

@@ -25,19 +25,22 @@ class _VectorView(EngineView):
     def service(self) -> VectorService:
         return VectorService(scope=self.scope)
 
+    def may(self, action: str, **path: Any) -> bool:
+        return self.service.may(action, path["name"])
+
     def rows(self, name: str, found: list[dict[str, Any]]) -> RowsBody:
         known, _ = look_up(self.scope, name)
         return rows_body(found, known.schema.primary.name)
 
 
 class VectorsView(_VectorView):
-    @operation("Insert rows", body=WriteRequest, answer=InsertedBody, status=201, idempotent=True)
+    @operation("Insert rows", body=WriteRequest, answer=InsertedBody, status=201, idempotent="vector.insert")
     def post(self, body: WriteRequest, name: str) -> InsertedBody:
         """All or nothing: one bad row refuses the batch, and every bad row is named."""
         ids = id_strings(self.service.insert(name, body.vectors, body.partition))
         return {"inserted": len(ids), "ids": ids}
 
-    @operation("Upsert rows", body=WriteRequest, answer=UpsertedBody, idempotent=True)
+    @operation("Upsert rows", body=WriteRequest, answer=UpsertedBody, idempotent="vector.upsert")
     def put(self, body: WriteRequest, name: str) -> UpsertedBody:
         """All or nothing, as with an insert; a row that is there is replaced."""
         ids = id_strings(self.service.upsert(name, body.vectors, body.partition))
@@ -64,7 +67,7 @@ class CountRowsView(_VectorView):
 
 
 class DeleteRowsView(_VectorView):
-    @operation("Delete rows", body=DeleteRequest, answer=DeletedBody, idempotent=True)
+    @operation("Delete rows", body=DeleteRequest, answer=DeletedBody, idempotent="vector.delete")
     def post(self, body: DeleteRequest, name: str) -> DeletedBody:
         """By ``ids`` or by a filter: exactly one of them."""
         return {"deleted": self.service.delete(name, body)}
