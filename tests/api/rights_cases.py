@@ -10,6 +10,7 @@ from tests.access.rights_model import (
     Gives,
     Need,
     Nothing,
+    OfAlias,
     OfDatabase,
     OfGrant,
     OfKey,
@@ -76,6 +77,10 @@ class Case:
 
 def on(action: str) -> Callable[[Place], Need]:
     return lambda at: On(action, at.collection)
+
+
+def behind(action: str) -> Callable[[Place], Need]:
+    return lambda at: OfAlias(action, at.collection)
 
 
 def everywhere(action: str) -> Callable[[Place], Need]:
@@ -180,9 +185,9 @@ COLLECTIONS = (
         lambda at: {"alias": f"far_{at.new}", "collection": at.collection},
         wears=True,
     ),
-    Case("GET", "aliases/{alias}/", on("collection.view"), 200),
-    Case("PUT", "aliases/{alias}/", on("alias.manage"), 200, lambda at: {"collection": at.collection}, wears=True),
-    Case("DELETE", "aliases/{alias}/", on("alias.manage"), 204, wears=True),
+    Case("GET", "aliases/{alias}/", behind("collection.view"), 200),
+    Case("PUT", "aliases/{alias}/", behind("alias.manage"), 200, lambda at: {"collection": at.collection}, wears=True),
+    Case("DELETE", "aliases/{alias}/", behind("alias.manage"), 204, wears=True),
 )
 
 ROWS = (

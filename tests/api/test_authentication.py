@@ -124,6 +124,16 @@ def test_a_remembered_credential_costs_no_query(user: User, django_assert_num_qu
         assert_problem(answer, 422, "invalid")
 
 
+def test_who_is_disabled_in_this_process_is_refused_at_once(user: User) -> None:
+    account = ServiceAccount.objects.create(name="robot")
+    token, (_, key) = tokens.issue(user)["access"], api_keys.make("its", account)
+    assert (me(f"Bearer {token}"), me(f"Api-Key {key}")) == ("ada", "robot")
+    for subject in (user, account):
+        subject.is_active = False
+        subject.save()
+    assert (me(f"Bearer {token}"), me(f"Api-Key {key}")) == ("401", "401")
+
+
 def test_an_api_key_is_its_owner_and_says_so(user: User) -> None:
     account = ServiceAccount.objects.create(name="robot")
     _, of_user = api_keys.make("mine", user)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from tests.support.access import give
 from tests.api.client import Api, assert_problem
+from tests.support.access import give
 
 MEMBERS = {
     "name",

@@ -61,6 +61,7 @@ FORGERIES: dict[str, Forge] = {
         {"alg": "EdDSA", "kid": [key.kid]}, claims, key.private_key().sign
     ),
     "HS256 under the public key": hs256_under_the_public_key,
+    "a header that nests deeply": lambda claims, key: f"{base64url_encode(b'[' * 3_000).decode()}.x.x",
     "no kid": lambda claims, key: jwt.encode(claims, key.private_key(), "EdDSA"),
     "the kid of an audit key": lambda claims, key: signed(claims, SigningKey.objects.make("audit")),
     "expired": lambda claims, key: signed({**claims, "exp": int(time.time()) - 1}, key),

@@ -31,8 +31,7 @@ class GrantService(Service):
     def list(self) -> QuerySet[Grant]:
         """The grants in the places where the caller may view grants."""
         if not self.rights.somewhere("grant.view"):
-            with self.operation("grant.view"):
-                return Grant.objects.none()
+            self._refuse("grant.view")
         with self.listing("grant.view"):
             return self._in_reach("grant.view")
 
@@ -48,6 +47,11 @@ class GrantService(Service):
         places = [grant.place for grant in self.rights.grants if grant.gives(action, now)]
         found = [row.pk for row in rows if any(place_covers(place, _place(row)) for place in places)]
         return rows.filter(pk__in=found)
+
+    def _refuse(self, action: str) -> None:
+        """Raises PermissionDenied, recorded as any refusal is."""
+        with self.operation(action):
+            pass
 
     def get(self, grant_id: int) -> Grant:
         """Raises NotFound: there is none, or it is out of the caller's reach."""
@@ -116,8 +120,9 @@ class GrantService(Service):
     def _reachable(self, grant_id: int) -> Grant:
         row = self._in_reach("grant.manage").filter(pk=grant_id).first()
         if row is None:
-            with self.operation("grant.manage", None if self.rights.somewhere("grant.manage") else "*"):
-                raise NotFound("There is no such grant.")
+            if not self.rights.somewhere("grant.manage"):
+                self._refuse("grant.manage")
+            raise NotFound("There is no such grant.")
         return row
 
     def _check(self, row: Grant) -> None:
