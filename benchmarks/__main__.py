@@ -8,8 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks import searches, writes
+from benchmarks import searches, security, writes
 from benchmarks.data import Address, fill_collection
 from benchmarks.table import Row, save, table
 from tests.support.engines import RunningEngine, milvus_lite, milvus_server
@@ -17,7 +18,8 @@ from tests.support.stack import RunningStack, running_stack
 
 _ON_LITE = (searches.P1,)
 _ON_MILVUS = (searches.P2, searches.P3, searches.P4)
-_IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, writes.I1, writes.C1)]
+_SECURITY = (security.S1, security.S2)
+_IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, *_SECURITY, writes.I1, writes.C1)]
 
 
 def main() -> None:
@@ -27,17 +29,26 @@ def main() -> None:
     rows: list[Row] = []
     for comparisons, engine in ((_ON_LITE, milvus_lite()), (_ON_MILVUS, milvus_server(()))):
         wanted = [comparison for comparison in comparisons if comparison.id in asked.only]
-        inserts = writes.I1.id in asked.only and comparisons is _ON_MILVUS
-        if not wanted and not inserts:
+        on_milvus = comparisons is _ON_MILVUS
+        inserts = on_milvus and writes.I1.id in asked.only
+        secured = [comparison for comparison in _SECURITY if on_milvus and comparison.id in asked.only]
+        if not wanted and not inserts and not secured:
             continue
         _say("starting an engine and the gateway")
         with engine as running, _gateway(running) as stack:
             address = Address.of(running)
-            if wanted:
+            if wanted or secured:
                 _fill(stack, address, asked.rows)
             for comparison in wanted:
                 _say(comparison.what)
                 rows.append(searches.measure(comparison, stack, address, rounds=asked.rounds, seconds=asked.seconds))
+            if secured:
+                with _gateway(running, DJANGO_SETTINGS_MODULE="benchmarks.bare_settings") as bare:
+                    for comparison in secured:
+                        _say(comparison.what)
+                        rows.append(
+                            security.measure(comparison, stack, bare, rounds=asked.rounds, seconds=asked.seconds)
+                        )
             if inserts:
                 _say(writes.I1.what)
                 rows.append(writes.measure_insert(stack, address, rounds=asked.rounds, rows=asked.rows))
@@ -67,11 +78,12 @@ def _ids(text: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _gateway(engine: RunningEngine) -> Iterator[RunningStack]:
+def _gateway(engine: RunningEngine, **more: str) -> Iterator[RunningStack]:
     """Everything as ``make run`` has it, except for the engine and the folder of the data."""
+    variables: dict[str, Any] = {**engine.environment, **more}
     with (
         tempfile.TemporaryDirectory(prefix="vectorstore-benchmark-") as folder,
-        running_stack(Path(folder), **engine.environment) as stack,
+        running_stack(Path(folder), **variables) as stack,
     ):
         stack.wait_until_ready()
         yield stack

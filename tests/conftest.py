@@ -1,11 +1,52 @@
 """Engines and Redis for all tests: real ones, started once."""
 
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.support.engines import RunningEngine, milvus_lite, milvus_server
 from tests.support.redis import running_redis
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database, without the guard of the audit log: it would refuse to be emptied after a test."""
+    from django.db import connection
+
+    from vectorstore.audit import guard
+
+    with django_db_blocker.unblock():
+        guard.remove(connection)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_waits_for_the_audit_log() -> None:
+    """What an earlier test did is not to be recorded in this one."""
+    from vectorstore.audit import log
+
+    log.discard()
+
+
+@pytest.fixture(autouse=True)
+def _no_rights_remembered() -> None:
+    """Accounts of an earlier test have the ids of accounts of this one."""
+    from vectorstore.access import rights
+
+    rights.forget()
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor has anybody signed in, with a key that is gone with the database, or sent a request that counts."""
+    from vectorstore.access import throttle, verified
+    from vectorstore.api.token_backend import backend
+
+    verified.remembered.clear()
+    backend.ring.forget()
+    monkeypatch.setattr(throttle, "_throttles", {})
+    monkeypatch.setattr(throttle, "_PREFIX", f"vectorstore:throttle:{uuid.uuid4().hex}:")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,9 @@
 
 from celery import shared_task
 
+from vectorstore.access import token_families
+from vectorstore.audit.checkpoint import checkpoint
+from vectorstore.audit.open import close_open
 from vectorstore.service import idempotency_service
 
 
@@ -9,3 +12,21 @@ from vectorstore.service import idempotency_service
 def purge_idempotency() -> int:
     """Every hour: forget answers that are kept no longer."""
     return idempotency_service.purge()
+
+
+@shared_task
+def purge_tokens() -> int:
+    """Every hour: forget families of tokens that have expired."""
+    return token_families.purge()
+
+
+@shared_task
+def audit_checkpoint() -> bool:
+    """Every minute: sign the audit log as it is, and bring the file of checkpoints up to date."""
+    return checkpoint()
+
+
+@shared_task
+def audit_close_open() -> int:
+    """Every minute: close the intents that a crash left open."""
+    return close_open()

@@ -3,14 +3,14 @@
 from vectorstore.config.settings import current
 
 
-def _verified(url: str) -> str:
+def verified(url: str) -> str:
     """Celery encrypts without looking at the certificate unless it is told to; redis-py needs no telling."""
     if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
-CELERY_BROKER_URL = _verified(current().redis_url)
+CELERY_BROKER_URL = verified(current().redis_url)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "vectorstore:celery:", "visibility_timeout": 3600}
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,4 +1,4 @@
-"""One machine, as ``make run`` starts it: loopback, no TLS, a secret key kept in the data folder."""
+"""One machine, as ``make run`` starts it: loopback, TLS if wanted, a secret key kept in the data folder."""
 
 from project.settings.base import *
 from project.settings.base import env
@@ -10,3 +10,8 @@ ALLOWED_HOSTS = [*env.allowed_hosts, "localhost", "127.0.0.1", "[::1]"]
 
 # Files are served from the packages that hold them, so that nothing has to be collected first.
 WHITENOISE_USE_FINDERS = True
+
+if env.tls_certificate:
+    SECURE_HSTS_SECONDS = env.hsts_seconds
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True

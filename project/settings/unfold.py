@@ -73,9 +73,7 @@ UNFOLD: dict[str, Any] = {
                         "active": _on_collections,
                     },
                     _link("Search", "search", "vectorstore_search", "vector.search"),
-                    _link(
-                        "Indexes", "account_tree", "vectorstore_indexrecord_changelist", "index.view"
-                    ),
+                    _link("Indexes", "account_tree", "vectorstore_indexrecord_changelist", "index.view"),
                     _link("Clusters", "dns", "vectorstore_cluster_changelist", "cluster.view"),
                 ],
             },

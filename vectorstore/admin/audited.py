@@ -1,7 +1,7 @@
 """Changes that Django's own admin makes, in the audit log: in the same transaction, or not at all."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -36,8 +36,8 @@ def record(request: HttpRequest, action: str, actor: Actor | None = None, **para
     )
 
 
-class AuditedAdmin(ModelAdmin):
-    """Names what was changed, never the values: passwords are among them."""
+class Audited(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[misc]
+    """A mix-in of admin pages. It names what was changed, never the values: passwords are among them."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         _changed(request, "admin.add", obj, message)

@@ -9,10 +9,10 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from unfold.admin import TabularInline
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from vectorstore.admin.audited import AuditedAdmin
+from vectorstore.admin.audited import Audited
 
 admin.site.unregister((PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule))
 
@@ -29,7 +29,7 @@ class _TaskForm(beat.PeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, AuditedAdmin):
+class PeriodicTaskAdmin(Audited, beat.PeriodicTaskAdmin, ModelAdmin):
     form = _TaskForm
 
 
@@ -46,15 +46,15 @@ class _TasksOfSchedule(TabularInline):
 
 
 @admin.register(IntervalSchedule, SolarSchedule)
-class ScheduleAdmin(AuditedAdmin):
+class ScheduleAdmin(Audited, ModelAdmin):
     inlines = (_TasksOfSchedule,)
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, AuditedAdmin):
+class CrontabScheduleAdmin(Audited, beat.CrontabScheduleAdmin, ModelAdmin):
     inlines = (_TasksOfSchedule,)
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, AuditedAdmin):
+class ClockedScheduleAdmin(Audited, beat.ClockedScheduleAdmin, ModelAdmin):
     inlines = (_TasksOfSchedule,)

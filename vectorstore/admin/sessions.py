@@ -1,5 +1,6 @@
 """Signing in and out of the console, in the audit log. What cannot be recorded is not done."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from vectorstore.access.actor import Actor
-from vectorstore.domain.errors import AuditUnavailable
+from vectorstore.domain.errors import AuditUnavailable, Throttled
 from vectorstore.service import auth_events
 
 _API = "/api/"
@@ -37,7 +38,7 @@ def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_
 
 
 class UnavailableMiddleware:
-    """An act that the audit log cannot take is told as that, on a page; nobody is signed in by it."""
+    """What cannot be recorded, or comes too often, is told as that, on a page; nobody is signed in by it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -46,10 +47,13 @@ class UnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, AuditUnavailable):
+        if isinstance(error, AuditUnavailable):
+            if request.path.endswith("/login/"):
+                request.session.flush()
+            response = render(request, "admin/vectorstore/audit_unavailable.html", status=503)
+        elif isinstance(error, Throttled):
+            response = render(request, "admin/vectorstore/throttled.html", {"detail": error.detail}, status=429)
+        else:
             return None
-        if request.path.endswith("/login/"):
-            request.session.flush()
-        response = render(request, "admin/vectorstore/audit_unavailable.html", status=503)
-        response["Retry-After"] = "1"
+        response["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
         return response

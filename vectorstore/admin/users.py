@@ -8,10 +8,10 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
-from unfold.admin import StackedInline
+from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from vectorstore.admin.audited import AuditedAdmin
+from vectorstore.admin.audited import Audited
 from vectorstore.admin.calls import scope_for
 from vectorstore.domain.errors import InvalidRequest
 from vectorstore.models import UserAttributes
@@ -49,7 +49,7 @@ class _Attributes(StackedInline):
     has_delete_permission = has_view_permission = has_change_permission
 
 
-class _NotAboveOneself(AuditedAdmin):
+class _NotAboveOneself(Audited):
     """Django's permission to change accounts ends at those that hold more than who has it."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -64,7 +64,7 @@ def _may(request: HttpRequest, obj: Any) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, _NotAboveOneself):
+class UserAdmin(_NotAboveOneself, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -84,7 +84,7 @@ class UserAdmin(DjangoUserAdmin, _NotAboveOneself):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, _NotAboveOneself):
+class GroupAdmin(_NotAboveOneself, DjangoGroupAdmin, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if request.user.is_superuser else ("permissions",)
 

@@ -46,7 +46,7 @@ class SigningKey(models.Model):
     """
 
     class Purpose(models.TextChoices):
-        TOKEN = "token"
+        TOKEN = "token"  # noqa: S105  a purpose
         AUDIT = "audit"
 
     kid = models.CharField(primary_key=True, max_length=32)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
-from vectorstore.access import rights
+from vectorstore.access import rights, verified
 from vectorstore.models import Grant, ServiceAccount, UserAttributes
 from vectorstore.optimization.shared_state import shared_state
 
@@ -28,6 +28,7 @@ def _changed(update_fields: Any = None, **_signal: Any) -> None:
     if update_fields is not None and set(update_fields) == {"last_login"}:
         return
     rights.forget()
+    verified.forget()
     transaction.on_commit(_tell)
 
 
