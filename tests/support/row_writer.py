@@ -1,0 +1,21 @@
+"""A process that inserts one row after another until it is killed.
+
+``python -m tests.support.row_writer DATABASE COLLECTION``
+"""
+
+import sys
+
+from tests.support.audit_writer import start
+
+
+def main(database: str, collection: str) -> None:
+    start(database)
+    from vectorstore.service import VectorService
+
+    print("writing", flush=True)
+    while True:
+        VectorService().insert(collection, [{"vector": [0.0] * 8}])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
