@@ -39,6 +39,26 @@ def test_of_two_hundred_hits_at_once_exactly_the_limit_is_allowed(redis_url: str
     assert (len(allowed), sum(allowed)) == (200, 50)
 
 
+def test_of_a_large_limit_shares_are_drawn_and_no_more_is_spent(redis_url: str) -> None:
+    mine, allowed = bucket(), []
+
+    def spend() -> None:
+        throttle = Throttle(redis_url)  # as another process has it
+        allowed.extend(throttle.hit(mine, 5_003).allowed for _ in range(2_000))
+
+    in_threads(4, spend)
+    assert (len(allowed), sum(allowed)) == (8_000, 5_003)
+
+
+def test_a_share_is_spent_without_asking_redis_and_told_as_what_is_left(redis_url: str) -> None:
+    throttle, mine = Throttle(redis_url), bucket()
+    connection = redis.Redis.from_url(redis_url)
+    remaining = [throttle.hit(mine, 3_000).remaining for _ in range(4)]
+    assert remaining == [2_999, 2_998, 2_997, 2_996]
+    assert int(connection.get(throttles._PREFIX + mine)) == 6
+    connection.close()
+
+
 def test_the_verdict_says_what_is_left_and_until_when(redis_url: str) -> None:
     throttle, mine = Throttle(redis_url), bucket()
     verdicts = [throttle.hit(mine, 2) for _ in range(3)]

@@ -1,6 +1,8 @@
 """How many requests a caller may send in a minute, counted in Redis for all processes of the gateway.
 
-A window of a minute begins with the first request of a caller. While Redis is away each process counts alone, on
+A window of a minute begins with the first request of a caller. Of a limit in the thousands a process draws a share at
+once and spends it without asking again, so that a search waits for no counting; no more is ever spent than was drawn,
+so the limit is exact. While Redis is away each process counts alone, on
 from the count that it saw last, and tells Redis afterwards.
 """
 
@@ -25,6 +27,8 @@ _TIMEOUT_S = 0.015
 """Of connecting and of an answer, each: with Redis away a request is held up for less than 20 ms."""
 _RETRY_S = 1.0
 _MOST_COUNTED = 100_000
+_SHARES = 1_000
+"""Into how many shares a limit is cut."""
 
 # One round trip, and nobody comes between the count and its expiry.
 _HIT = """
@@ -70,29 +74,35 @@ class Throttle:
     def hit(self, bucket: str, limit: int) -> Verdict:
         """Count one request."""
         now, untold = time.monotonic(), 1
+        spent = self._alone.spend(bucket, limit, now)
+        if spent is not None:
+            return spent
         if now >= self._down_until:
             owed = self._alone.settle(bucket, now)
+            share = max(1, limit // _SHARES)
             try:
-                count, left_ms = self._hit(bucket, 1 + owed)
+                count, left_ms = self._hit(bucket, share + owed)
             except (redis.RedisError, OSError) as error:
                 self._down_until = time.monotonic() + _RETRY_S
                 log.warning("redis is not answering (%s); this process counts requests alone", type(error).__name__)
                 # What was sent is counted as soon as a stalled Redis goes on.
                 untold = 0 if isinstance(error, redis.TimeoutError) else 1 + owed
             else:
-                self._alone.saw(bucket, count, now, left_ms / 1000)
-                return _verdict(count, limit, left_ms / 1000)
+                drawn = share - max(0, count - limit)
+                self._alone.saw(bucket, count, now, left_ms / 1000, max(0, drawn - 1))
+                return Verdict(drawn > 0, limit, max(0, limit - count) + max(0, drawn - 1), _seconds(left_ms / 1000))
         count, left_s = self._alone.hit(bucket, now, untold)
         return _verdict(count, limit, left_s)
 
 
 @dataclass(slots=True)
 class _Window:
-    """``untold`` of the requests are not known to Redis."""
+    """``untold`` of the requests are not known to Redis; ``drawn`` are known to it and not spent yet."""
 
     ends: float
     count: int = 0
     untold: int = 0
+    drawn: int = 0
 
 
 class _Windows:
@@ -110,6 +120,15 @@ class _Windows:
             window.untold += untold
             return window.count, window.ends - now
 
+    def spend(self, bucket: str, limit: int, now: float) -> Verdict | None:
+        """One of the requests drawn before; None where none is left."""
+        with self._lock:
+            window = self._windows.get(bucket)
+            if window is None or window.ends <= now or not window.drawn:
+                return None
+            window.drawn -= 1
+            return Verdict(True, limit, max(0, limit - window.count) + window.drawn, _seconds(window.ends - now))
+
     def settle(self, bucket: str, now: float) -> int:
         """How many requests Redis is to be told of; they are taken as told."""
         with self._lock:
@@ -119,12 +138,15 @@ class _Windows:
             owed, window.untold = window.untold, 0
             return owed
 
-    def saw(self, bucket: str, count: int, now: float, left_s: float) -> None:
-        """What Redis has counted; answers may overtake each other."""
+    def saw(self, bucket: str, count: int, now: float, left_s: float, drawn: int) -> None:
+        """What Redis has counted, and how many more it gave; answers may overtake each other."""
         with self._lock:
             window = self._of(bucket, now)
-            window.count = max(count, window.count) if count > 1 else count
+            another = now + left_s > window.ends + 1
+            window.count = count if another else max(count, window.count)
             window.ends = now + left_s
+            window.drawn = 0 if another else window.drawn  # what was drawn of a window ends with it
+            window.drawn += drawn
 
     def _of(self, bucket: str, now: float) -> _Window:
         window = self._windows.get(bucket)
@@ -143,7 +165,11 @@ class _Windows:
 
 
 def _verdict(count: int, limit: int, left_s: float) -> Verdict:
-    return Verdict(count <= limit, limit, max(0, limit - count), max(1, -int(-left_s // 1)))
+    return Verdict(count <= limit, limit, max(0, limit - count), _seconds(left_s))
+
+
+def _seconds(left_s: float) -> int:
+    return max(1, -int(-left_s // 1))
 
 
 _throttles: dict[str, Throttle] = {}
