@@ -5,12 +5,14 @@ A channel of gRPC does not survive a fork, so a forked child begins with an empt
 
 import os
 import threading
+from functools import lru_cache
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.rpc import Endpoint
-from vectorstore.config.settings import current
-from vectorstore.domain.errors import NotFound
+from vectorstore.config.settings import Settings, current, variables
 
 
 class ConnectionPool:
@@ -28,8 +30,14 @@ class ConnectionPool:
             with self._lock:
                 adapter = self._adapters.get(key)
                 if adapter is None:
-                    adapter = self._adapters[key] = MilvusAdapter(endpoint, locks)
+                    adapter = self._adapters[key] = MilvusAdapter(endpoint, locks, current().web_threads)
         return adapter
+
+    def retire(self, endpoint: Endpoint) -> None:
+        """Hand this endpoint out no more. Calls under way keep the connection, which closes with the last of them."""
+        with self._lock:
+            for key in [key for key in self._adapters if key[0] == endpoint]:
+                del self._adapters[key]
 
     def close(self) -> None:
         """Close every connection."""
@@ -48,28 +56,41 @@ pool = ConnectionPool()
 os.register_at_fork(after_in_child=pool.forget)
 
 
-def endpoint_of(cluster: str) -> Endpoint:
-    """How to reach a cluster; ``default`` is the one of the environment.
+def endpoint_of_environment() -> Endpoint:
+    """How to reach the cluster ``default``, by the settings. The PEM files are read once.
 
     Raises:
-        NotFound: there is no cluster of that name.
+        ImproperlyConfigured: a PEM file cannot be read; the message names its variable.
     """
-    if cluster != "default":
-        raise NotFound(f"There is no cluster {cluster[:64]!r}.")
-    settings = current()
+    return _endpoint(current())
+
+
+@lru_cache(maxsize=4)
+def _endpoint(settings: Settings) -> Endpoint:
     return Endpoint(
         host=settings.milvus_host,
         port=settings.milvus_port,
         user=settings.milvus_user,
         password=settings.milvus_password,
         tls=settings.milvus_tls,
-        ca_pem=settings.milvus_ca_pem_path,
-        client_pem=settings.milvus_client_pem_path,
-        client_key=settings.milvus_client_key_path,
+        ca_pem=_pem(settings, "milvus_ca_pem_path"),
+        client_pem=_pem(settings, "milvus_client_pem_path"),
+        client_key=_pem(settings, "milvus_client_key_path"),
         server_name=settings.milvus_server_name,
     )
 
 
-def get_adapter(cluster: str = "default") -> MilvusAdapter:
-    """The adapter of a cluster, connected when it is first used."""
-    return pool.get(endpoint_of(cluster), current().data_dir / "locks")
+def _pem(settings: Settings, name: str) -> str:
+    path = getattr(settings, name)
+    try:
+        text = Path(path).read_text(errors="replace") if path else ""
+    except OSError:
+        text = "unreadable"
+    if text and "-----BEGIN " not in text:
+        raise ImproperlyConfigured(f"{variables()[name]} should be the path of a readable PEM file.")
+    return text
+
+
+def get_adapter(endpoint: Endpoint) -> MilvusAdapter:
+    """The adapter of an endpoint, connected when it is first used."""
+    return pool.get(endpoint, current().data_dir / "locks")

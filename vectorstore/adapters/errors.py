@@ -59,6 +59,8 @@ _BY_TEXT: tuple[tuple[str, type[VectorStoreError], str], ...] = (
     (r"rate limit|quota|too many requests", Overloaded, "Milvus is limiting the rate of requests."),
 )
 
+_TLS_REFUSED = r"handshake|certificate|hostname verification|unwrap failed"  # gRPC's words; Milvus was not reached
+
 _RETRYABLE_CODES = {
     1,
     2,
@@ -119,6 +121,11 @@ def translate_rpc(error: grpc.RpcError, call: str, *, is_write: bool) -> VectorS
     if code is grpc.StatusCode.UNAVAILABLE:
         if is_write and not never_sent:
             return OutcomeUnknown("Milvus went away during the write; it may or may not have been applied.")
+        if re.search(_TLS_REFUSED, details, re.IGNORECASE):
+            return EngineUnavailable(
+                "No encrypted connection to Milvus could be made; check the certificate settings.",
+                retry_after=RETRY_AFTER_S,
+            )
         return EngineUnavailable("Milvus cannot be reached.", retry_after=RETRY_AFTER_S)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         if is_write:

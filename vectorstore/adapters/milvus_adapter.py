@@ -15,13 +15,14 @@ from vectorstore.adapters.write_calls import WriteCalls
 class MilvusAdapter(CatalogueCalls, IndexCalls, WriteCalls, ReadCalls):
     """Thread-safe. Methods take the database first; all raise ``VectorStoreError`` subclasses.
 
-    ``locks`` is the folder of the write locks that an engine with one writer per collection needs.
+    ``locks`` is the folder of the write locks that an engine with one writer per collection needs; ``threads`` how
+    many of this process may call at once.
     """
 
-    def __init__(self, endpoint: Endpoint, locks: Path) -> None:
+    def __init__(self, endpoint: Endpoint, locks: Path, threads: int = 32) -> None:
         self.endpoint = endpoint
         self.locks = locks
-        self.rpc = Rpc(endpoint)
+        self.rpc = Rpc(endpoint, threads)
 
     def version(self, *, timeout: float | None = None) -> str:
         """The engine's own version string, such as ``v2.3.5-lite`` or ``milvus_lite-3.2.2``."""

@@ -16,27 +16,32 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from tenacity.stop import stop_base
 
 from vectorstore.adapters.errors import RetryableStatus, is_transient, translate_rpc
+from vectorstore.adapters.guards import Bulkhead, CircuitBreaker
+from vectorstore.domain.errors import VectorStoreError
 
 T = TypeVar("T")
+
+_NO_ANSWER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """``deadline`` in seconds for all attempts together."""
+    """``deadline`` in seconds for all attempts together; ``lane`` is the class of calls that it is guarded with."""
 
     deadline: float
     attempts: int
     is_write: bool
+    lane: str
 
 
 class CallKind(Enum):
     """What a call does decides how long it may take and whether it may be repeated."""
 
-    READ = CallPolicy(10, 3, is_write=False)
-    DESCRIBE = CallPolicy(3, 3, is_write=False)
-    WRITE = CallPolicy(30, 2, is_write=True)  # upsert, delete by id, insert with known ids
-    WRITE_ONCE = CallPolicy(30, 1, is_write=True)  # insert with engine-made ids, delete by filter, rename
-    DDL = CallPolicy(60, 1, is_write=True)
+    READ = CallPolicy(10, 3, is_write=False, lane="read")
+    DESCRIBE = CallPolicy(3, 3, is_write=False, lane="describe")
+    WRITE = CallPolicy(30, 2, is_write=True, lane="write")  # upsert, delete by id, insert with known ids
+    WRITE_ONCE = CallPolicy(30, 1, is_write=True, lane="write")  # insert with engine-made ids, delete by filter, rename
+    DDL = CallPolicy(60, 1, is_write=True, lane="admin")
 
 
 class RetryBudget:
@@ -59,6 +64,16 @@ class RetryBudget:
             return True
 
 
+class Guards:
+    """The breakers and bulkheads of one cluster, and its budget of repeats. ``threads`` serve requests here."""
+
+    def __init__(self, threads: int) -> None:
+        self.budget = RetryBudget()
+        places = {"read": threads, "describe": threads, "write": max(4, threads // 2), "admin": max(4, threads // 4)}
+        self.breakers = {lane: CircuitBreaker() for lane in places}
+        self.bulkheads = {lane: Bulkhead(number) for lane, number in places.items()}
+
+
 class _OutOfBudget(stop_base):
     def __init__(self, budget: RetryBudget, ends: float) -> None:
         self._budget, self._ends = budget, ends
@@ -67,18 +82,37 @@ class _OutOfBudget(stop_base):
         return time.monotonic() >= self._ends or not self._budget.spend()
 
 
-def run(call: Callable[[float], T], kind: CallKind, name: str, budget: RetryBudget, timeout: float | None = None) -> T:
+def run(call: Callable[[float], T], kind: CallKind, name: str, guards: Guards, timeout: float | None = None) -> T:
     """Do ``call(seconds_left)`` under the policy of ``kind``; ``timeout`` replaces its deadline.
 
     Raises:
         VectorStoreError: the translated failure of the last attempt.
+        EngineUnavailable, Overloaded: a guard refused it; Milvus was not called.
     """
-    policy = kind.value
+    with guards.bulkheads[kind.value.lane].place():
+        return _repeat(call, kind, name, guards, timeout)
+
+
+def _repeat(call: Callable[[float], T], kind: CallKind, name: str, guards: Guards, timeout: float | None) -> T:
+    policy, budget, breaker = kind.value, guards.budget, guards.breakers[kind.value.lane]
     ends = time.monotonic() + (timeout if timeout is not None else policy.deadline)
     budget.earn()
 
     def attempt() -> T:
-        return call(max(0.001, ends - time.monotonic()))
+        breaker.admit()
+        failed = True
+        try:
+            answer = call(max(0.001, ends - time.monotonic()))
+            failed = False
+        except VectorStoreError:
+            failed = False  # Milvus answered, if only to refuse
+            raise
+        except grpc.RpcError as error:
+            failed = error.code() in _NO_ANSWER
+            raise
+        finally:
+            breaker.record(failed=failed)
+        return answer
 
     loop = Retrying(
         retry=retry_if_exception(is_transient),

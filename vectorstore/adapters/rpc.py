@@ -6,14 +6,13 @@ builds messages value by value and shares channels between clients whose TLS set
 
 import base64
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
 from pymilvus.grpc_gen import milvus_pb2_grpc
 
 from vectorstore.adapters.errors import check_status
-from vectorstore.adapters.retry_mechanism import CallKind, RetryBudget, run
+from vectorstore.adapters.retry_mechanism import CallKind, Guards, run
 
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_send_message_length", -1),
@@ -23,14 +22,18 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),  # two channels to one address never share a connection
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Every setting of a connection; the pool is keyed by all of them."""
+    """Every setting of a connection; the pool is keyed by all of them.
+
+    ``ca_pem``, ``client_pem`` and ``client_key`` are PEM text. Without ``ca_pem`` the authorities that gRPC ships
+    are trusted.
+    """
 
     host: str
     port: int = 19530
@@ -49,8 +52,8 @@ class Endpoint:
 class Rpc:
     """Thread-safe; one per endpoint and process."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._budget = RetryBudget()
+    def __init__(self, endpoint: Endpoint, threads: int) -> None:
+        self.guards = Guards(threads)
         self._channel = _open(endpoint)
         self._stub = milvus_pb2_grpc.MilvusServiceStub(self._channel)
         self._metadata: list[tuple[str, str]] = []
@@ -74,26 +77,23 @@ class Rpc:
             check_status(status, name)
             return answer
 
-        return run(attempt, kind, name, self._budget, timeout)
+        return run(attempt, kind, name, self.guards, timeout)
 
     def close(self) -> None:
         self._channel.close()
 
 
 def _open(endpoint: Endpoint) -> grpc.Channel:
-    target = f"{endpoint.host}:{endpoint.port}"
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    target = f"{host}:{endpoint.port}"
     if not endpoint.tls:
         return grpc.insecure_channel(target, options=_OPTIONS)
     credentials = grpc.ssl_channel_credentials(
-        root_certificates=_read(endpoint.ca_pem),
-        private_key=_read(endpoint.client_key),
-        certificate_chain=_read(endpoint.client_pem),
+        root_certificates=endpoint.ca_pem.encode() or None,
+        private_key=endpoint.client_key.encode() or None,
+        certificate_chain=endpoint.client_pem.encode() or None,
     )
     options = list(_OPTIONS)
     if endpoint.server_name:
         options.append(("grpc.ssl_target_name_override", endpoint.server_name))
     return grpc.secure_channel(target, credentials, options=options)
-
-
-def _read(path: str) -> bytes | None:
-    return Path(path).read_bytes() if path else None
