@@ -35,6 +35,9 @@ class _KeyForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["cidr"].label = "Network"
+        self.fields["cidr"].help_text = "Such as 10.0.0.0/8: the key is refused from anywhere else."
+        self.fields["rate_limit"].help_text = "Requests a minute. Empty: the gateway's limit."
         self.fields["expires_at"].required = False
         self.fields["expires_at"].help_text = "Empty: in 90 days; at most 365."
         self.fields["user"].help_text = "Neither a user nor a service account: a key of your own."

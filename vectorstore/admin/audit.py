@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 from django.contrib import admin, messages
@@ -31,7 +32,7 @@ _COLUMNS = [field.name for field in AuditRecord._meta.fields]
 @admin.register(AuditRecord)
 class AuditAdmin(ThroughService):
     rights = {"view": "audit.view"}
-    list_display = ("seq", "ts", "actor", "action", "target", "ended", "rows", "source")
+    list_display = ("seq", "time", "actor", "action", "target", "ended", "rows", "source")
     list_filter = (("ts", RangeDateTimeFilter), "phase", "allowed", "method", "action", "outcome")
     list_filter_submit = True
     search_fields = ("actor", "collection", "request_id", "event_id", "key_prefix")
@@ -73,6 +74,10 @@ class AuditAdmin(ThroughService):
             else:
                 messages.error(request, f"The audit log is not intact: {verdict.detail}")
         return HttpResponseRedirect(reverse("admin:vectorstore_auditrecord_changelist"))
+
+    @display(description="Time (UTC)", ordering="ts")
+    def time(self, record: AuditRecord) -> str:
+        return f"{record.ts.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
     @display(description="On", empty_value="–")
     def target(self, record: AuditRecord) -> str | None:

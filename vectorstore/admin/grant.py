@@ -78,7 +78,9 @@ class GrantAdmin(ThroughService):
     @display(description="Within", empty_value="all rows and fields")
     def limits(self, grant: Grant) -> str | None:
         rows = grant.row_filter or {}
-        parts = [f"rows by {rows['field']} {rows['op']} {rows['value']}"] if rows else []
+        value = rows.get("value")
+        listed = ", ".join(map(str, value)) if isinstance(value, list) else value
+        parts = [f"rows by {rows['field']} {rows['op']} {listed}"] if rows else []
         if grant.denied_fields:
             parts.append(f"without {', '.join(grant.denied_fields)}")
         return "; ".join(parts) or None
