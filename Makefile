@@ -10,7 +10,7 @@ WITH_POSTGRES := $(BIN)/python -m tests.support.postgres
 COVERAGE := $(BIN)/python -m coverage
 FLOOR := 90
 FLOORED := domain adapters service
-ON_POSTGRES := tests/service tests/management tests/monitoring
+ON_POSTGRES := tests/service tests/management tests/monitoring tests/audit
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-full lint bench clean lock
