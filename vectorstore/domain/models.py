@@ -119,12 +119,15 @@ class IndexSpec:
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """An index as the engine reports it; rows are counts, ``state`` is ``Finished``, ``InProgress`` or ``Failed``."""
+    """An index as the engine reports it; ``state`` is ``Finished``, ``InProgress`` or ``Failed``.
+
+    The counts are of all rows, and None for who may not know of all of them.
+    """
 
     spec: IndexSpec
     state: str
-    indexed_rows: int
-    total_rows: int
+    indexed_rows: int | None
+    total_rows: int | None
 
 
 @dataclass(frozen=True, slots=True)

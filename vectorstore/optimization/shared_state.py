@@ -117,7 +117,7 @@ class SharedState:
             self._failed(error)
 
     def _failed(self, error: redis.RedisError) -> None:
-        log.warning("redis is not answering (%s); reads go on without it", type(error).__name__)
+        log.warning("redis is not answering (%s: %s); reads go on without it", type(error).__name__, error)
         self._down_until = time.monotonic() + _RETRY_S
 
 

@@ -30,10 +30,17 @@ class AliasService(Service):
         Raises:
             NotFound: there is no such alias, or its collection is not there for the caller.
         """
-        for view in self._visible():
-            if view.alias == alias:
-                return view
-        raise NotFound(f"There is no alias {alias[:255]!r}.")
+        return self._find(alias, "collection.view")
+
+    def _find(self, alias: str, action: str) -> AliasView:
+        absent = f"There is no alias {alias[:255]!r}."
+        scope = self.scope
+        for name, collection in engine_of(scope.cluster).adapter.list_aliases(scope.database):
+            if name == alias:
+                if not self.rights.decide("collection.view", scope.cluster, scope.database, collection).allowed:
+                    self.hidden(action, collection, absent)
+                return AliasView(alias, collection)
+        raise NotFound(absent)
 
     def create(self, alias: str, collection: str) -> AliasView:
         """The right is needed on the collection and on the alias's own name.
@@ -54,7 +61,7 @@ class AliasService(Service):
 
     def alter(self, alias: str, collection: str) -> AliasView:
         """Point an alias to another collection, at once for all readers. The right is needed on both collections."""
-        former = self.get(alias)
+        former = self._find(alias, "alias.manage")
         with self.on_collection("alias.manage", collection) as act:
             self.require("alias.manage", former.collection)
             act.parameters = {"alias": alias, "from": former.collection}
@@ -64,7 +71,7 @@ class AliasService(Service):
 
     def drop(self, alias: str) -> None:
         """Remove an alias; its collection stays."""
-        with self.on_collection("alias.manage", self.get(alias).collection) as act:
+        with self.on_collection("alias.manage", self._find(alias, "alias.manage").collection) as act:
             act.parameters = {"alias": alias}
             act.known.engine.adapter.drop_alias(self.scope.database, alias)
             forget(self.scope)

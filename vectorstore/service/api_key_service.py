@@ -33,9 +33,15 @@ class ApiKeyService(Service):
 
     def get(self, key_id: int) -> ApiKey:
         """Raises NotFound: there is none, or it is out of the caller's reach."""
-        found = self.list().filter(pk=key_id).first()
+        return self._find(key_id)
+
+    def _find(self, key_id: int) -> ApiKey:
+        found = self._in_reach().filter(pk=key_id).first()
         if found is None:
-            raise NotFound("There is no such API key.")
+            absent = "There is no such API key."
+            if ApiKey.objects.filter(pk=key_id).exists():
+                self.hidden("apikey.manage", "", absent)
+            raise NotFound(absent)
         return found
 
     def _in_reach(self) -> QuerySet[ApiKey]:
@@ -55,15 +61,18 @@ class ApiKeyService(Service):
             PermissionDenied: the owner holds more than the caller, or the caller came with a key of few scopes.
         """
         refuse_nul(request)
-        owner = self._owner(request)
-        own = (isinstance(owner, User) and self.scope.actor.user_id == owner.pk) or (
-            isinstance(owner, ServiceAccount)
-            and (self.scope.actor.kind, self.scope.actor.id) == (SERVICE_ACCOUNT, owner.pk)
+        actor = self.scope.actor
+        own = (
+            request.user in (None, actor.name if actor.kind == USER else None)
+            and request.service_account in (None, actor.name if actor.kind == SERVICE_ACCOUNT else None)
+            and (request.user is None or request.service_account is None)
         )
         with self.operation("apikey.own" if own else "apikey.manage") as act:
-            act.parameters = {"create": "API key", "name": request.name[:150], "owner": str(owner)}
-            if self.scope.actor.scopes is not None:
+            act.parameters = {"create": "API key", "name": request.name[:150]}
+            if actor.scopes is not None:
                 raise PermissionDenied("A key with scopes makes no keys.")
+            owner = self._owner(request)
+            act.parameters = {**act.parameters, "owner": str(owner)}
             if not own:
                 self._refuse_stronger(owner)
             if not 1 <= len(request.name) <= 150:
@@ -87,9 +96,7 @@ class ApiKeyService(Service):
             NotFound: there is none, or it is out of the caller's reach.
         """
         with self.operation("apikey.own") as act:
-            key = self._in_reach().filter(pk=key_id).first()
-            if key is None:
-                raise NotFound("There is no such API key.")
+            key = self._find(key_id)
             act.parameters = {"revoke": "API key", "key": key.pk, "prefix": key.prefix}
             api_keys.revoke(key)
 

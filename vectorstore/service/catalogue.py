@@ -1,7 +1,7 @@
 """What is known of a collection: Milvus's schema with what the product has on record, remembered while valid."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from vectorstore.access.rights import EVERYTHING, Limits
 from vectorstore.adapters.collection_calls import EngineCollection
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import InvalidRequest, NotFound
-from vectorstore.domain.models import Consistency, IndexSpec
+from vectorstore.domain.models import Consistency, IndexSpec, IndexState
 from vectorstore.domain.requests import EmbeddingSpec
 from vectorstore.domain.row_filter import RowFilter
 from vectorstore.models import CollectionRecord
@@ -49,6 +49,13 @@ class KnownCollection:
     def is_whole(self) -> bool:
         """Whether the caller may know of every row: what the engine counts by itself says nothing more."""
         return not self.rows
+
+    def visible_indexes(self, states: Iterable[IndexState]) -> list[IndexState]:
+        """The indexes as the caller sees them: of fields that are there, and without counting rows that are not."""
+        found = [state for state in states if state.spec.field not in self.denied]
+        if self.is_whole:
+            return found
+        return [dataclasses.replace(state, indexed_rows=None, total_rows=None) for state in found]
 
     @property
     def whole(self) -> "KnownCollection":

@@ -116,7 +116,7 @@ class CollectionService(Service):
         indexes = adapter.list_indexes(self.scope.database, schema.name)
         return CollectionView(
             collection=schema,
-            indexes=[state for state in indexes if state.spec.field not in known.denied],
+            indexes=known.visible_indexes(indexes),
             load_state=load_state,
             load_progress=progress,
             replicas=record.replicas,

@@ -21,6 +21,15 @@ class DatabaseService(Service):
             found = engine_of(self.scope.cluster).adapter.list_databases()
             return [name for name in found if rights.sees_database(self.scope.cluster, name)]
 
+    def get(self, name: str) -> str:
+        """Raises NotFound: there is none of that name, or none that the caller may know of."""
+        absent = f"There is no database {name[:255]!r}."
+        if name not in engine_of(self.scope.cluster).adapter.list_databases():
+            raise NotFound(absent)
+        if not self.rights.sees_database(self.scope.cluster, name):
+            self.hidden("database.view", "", absent)
+        return name
+
     def create(self, name: str) -> str:
         """Raises AlreadyExists: there is one of that name."""
         require_name(name)

@@ -55,10 +55,8 @@ class GrantService(Service):
 
     def get(self, grant_id: int) -> Grant:
         """Raises NotFound: there is none, or it is out of the caller's reach."""
-        found = self.list().filter(pk=grant_id).first()
-        if found is None:
-            raise NotFound("There is no such grant.")
-        return found
+        with self.listing("grant.view"):
+            return self._reachable(grant_id, "grant.view")
 
     def create(self, request: GrantRequest) -> Grant:
         """Give a right.
@@ -67,8 +65,8 @@ class GrantService(Service):
             InvalidRequest: a value is wrong, or a row filter does not fit the collections it is for.
             PermissionDenied: it is more than the caller holds.
         """
-        row = self._row(request)
-        with self.operation("grant.manage", row.collections) as act:
+        with self.operation("grant.manage", request.collections[:255]) as act:
+            row = self._row(request)
             act.parameters = _summary(row)
             self._check(row)
             row.save()
@@ -94,7 +92,7 @@ class GrantService(Service):
             NotFound, InvalidRequest, PermissionDenied: as ``get`` and ``create``.
         """
         refuse_nul(changes)
-        row = self._reachable(grant_id)
+        row = self._reachable(grant_id, "grant.manage")
         with self.operation("grant.manage", row.collections) as act:
             for name, value in asdict(changes).items():
                 if value is not None:
@@ -112,17 +110,20 @@ class GrantService(Service):
         Raises:
             NotFound: there is none, or it is out of the caller's reach.
         """
-        row = self._reachable(grant_id)
+        row = self._reachable(grant_id, "grant.manage")
         with self.operation("grant.manage", row.collections) as act:
             act.parameters = {**_summary(row), "grant": row.pk, "deleted": True}
             row.delete()
 
-    def _reachable(self, grant_id: int) -> Grant:
-        row = self._in_reach("grant.manage").filter(pk=grant_id).first()
+    def _reachable(self, grant_id: int, action: str) -> Grant:
+        if not self.rights.somewhere(action):
+            self._refuse(action)
+        row = self._in_reach(action).filter(pk=grant_id).first()
         if row is None:
-            if not self.rights.somewhere("grant.manage"):
-                self._refuse("grant.manage")
-            raise NotFound("There is no such grant.")
+            absent = "There is no such grant."
+            if Grant.objects.filter(pk=grant_id).exists():
+                self.hidden(action, "", absent)
+            raise NotFound(absent)
         return row
 
     def _check(self, row: Grant) -> None:

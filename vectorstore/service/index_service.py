@@ -20,7 +20,7 @@ class IndexService(Service):
         """The indexes of all vector fields with their build state."""
         with self.on_collection("index.view", collection_name) as act:
             found = act.known.engine.adapter.list_indexes(self.scope.database, act.known.schema.name)
-            return [state for state in found if state.spec.field not in act.known.denied]
+            return act.known.visible_indexes(found)
 
     def get(self, collection_name: str, field: str) -> IndexState:
         """The index of one field.

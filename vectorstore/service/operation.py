@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from dataclasses import field as made_by
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils import timezone
 
@@ -110,6 +110,16 @@ class Service:
         if not decision.allowed:
             raise _refusal(self.scope, action, decision)
 
+    def hidden(self, action: str, target: str, detail: str) -> NoReturn:
+        """For what is there and not for this caller: recorded as denied, answered as what is not there.
+
+        Raises:
+            NotFound: with ``detail``.
+        """
+        denied = Decision(False, "not visible", visible=False)
+        with _recorded(self.scope, action, target, denied, Operation()):
+            raise NotFound(detail)
+
     def may(self, action: str, name: str) -> bool:
         """Whether the caller may do ``action`` on the collection; not where there is none."""
         try:
@@ -158,9 +168,12 @@ def _recorded(scope: Scope, action: str, target: str, decision: Decision, under_
     if changes:
         audit.append(replace(entry, phase="intent"))
     began = time.perf_counter()
-    outcome = "ok"
+    outcome, refused = "ok", False
     try:
         yield
+    except PermissionDenied as error:  # a second right was lacking
+        outcome, refused = error.code, True
+        raise
     except VectorStoreError as error:
         outcome = error.code
         raise
@@ -175,6 +188,7 @@ def _recorded(scope: Scope, action: str, target: str, decision: Decision, under_
         ended = replace(
             entry,
             ts=timezone.now(),
+            allowed=decision.allowed and not refused,
             outcome=outcome,
             result=result,
             ids=under_way.ids,

@@ -6,15 +6,15 @@ from vectorstore.domain.models import IndexKind, IndexState, Metric
 
 
 class IndexBody(TypedDict):
-    """``state`` is ``Finished``, ``InProgress`` or ``Failed``; rows are counts."""
+    """``state`` is ``Finished``, ``InProgress`` or ``Failed``; rows are counts, null for who may see some rows only."""
 
     field: str
     type: IndexKind
     metric: Metric
     params: dict[str, Any]
     state: str
-    indexed_rows: int
-    total_rows: int
+    indexed_rows: int | None
+    total_rows: int | None
 
 
 def index_body(state: IndexState) -> IndexBody:

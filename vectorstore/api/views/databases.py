@@ -6,7 +6,6 @@ from vectorstore.api.operation import operation
 from vectorstore.api.pagination import Key
 from vectorstore.api.schemas.databases import DatabaseBody, DatabaseRequest, database_body
 from vectorstore.api.views.base import EngineView
-from vectorstore.domain.errors import NotFound
 from vectorstore.service import DatabaseService
 
 ORDERING: dict[str, Key] = {"name": lambda name: name}
@@ -34,9 +33,7 @@ class DatabasesView(_DatabaseView):
 class DatabaseView(_DatabaseView):
     @operation("Describe a database", answer=DatabaseBody)
     def get(self, name: str) -> DatabaseBody:
-        if name not in self.service.list():
-            raise NotFound(f"There is no database {name}.")
-        return database_body(name)
+        return database_body(self.service.get(name))
 
     @operation("Drop a database", status=204)
     def delete(self, name: str) -> None:
