@@ -128,7 +128,7 @@ class EngineView(View):
         if not self.request.META.get("QUERY_STRING"):
             return Scope(actor=self.actor)
         asked = self.request.query_params
-        database = asked.get("database") or "default"
+        database = asked.get("database", "default")
         if not _NAME.fullmatch(database):  # Milvus takes it in a gRPC header, which holds no such text
             raise NotFound("There is no database of that name.")
-        return Scope(actor=self.actor, cluster=asked.get("cluster") or "default", database=database)
+        return Scope(actor=self.actor, cluster=asked.get("cluster", "default"), database=database)
