@@ -12,9 +12,10 @@ def main(database: str, collection: str) -> None:
     start(database)
     from vectorstore.service import VectorService
 
-    print("writing", flush=True)
-    while True:
+    for number in range(1_000_000):
         VectorService().insert(collection, [{"vector": [0.0] * 8}])
+        if number == 0:
+            print("writing", flush=True)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def flush() -> None:
 
 
 def discard() -> None:
-    """Forget what waits to be written: for tests, and for a process that was forked off another."""
+    """Forget what waits to be written; for tests."""
     _soon.discard()
 
 
