@@ -7,6 +7,7 @@ UV_VERSION := 0.13.9
 COMPILE := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links -q
 PYTEST := $(BIN)/python -m pytest
 WITH_POSTGRES := $(BIN)/python -m tests.support.postgres
+IN_OWN_NETWORK := $(BIN)/python -m tests.support.netns
 COVERAGE := $(BIN)/python -m coverage
 FLOOR := 90
 FLOORED := domain adapters service
@@ -25,12 +26,14 @@ test: $(VENV)/.dev ## run the tests and hold the branch coverage of domain, adap
 	$(COVERAGE) erase
 	$(PYTEST) --cov --cov-report=
 	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "not slow and not real_milvus" --cov --cov-append --cov-report=
+	$(IN_OWN_NETWORK) $(PYTEST) tests/transit -m transit --cov --cov-append --cov-report=
 	@$(MAKE) --no-print-directory coverage-floor
 
 test-full: $(VENV)/.dev ## run the tests with their long forms too
 	$(COVERAGE) erase
-	$(PYTEST) -m "" --cov --cov-report=
+	$(PYTEST) -m "not transit" --cov --cov-report=
 	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "" --cov --cov-append --cov-report=
+	$(IN_OWN_NETWORK) $(PYTEST) tests/transit -m transit --cov --cov-append --cov-report=
 	@$(MAKE) --no-print-directory coverage-floor
 
 .PHONY: coverage-floor

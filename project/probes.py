@@ -11,8 +11,8 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vectorstore.config.settings import current
 from vectorstore.audit.log import try_append
+from vectorstore.config.settings import current
 from vectorstore.monitoring.health_check import CHECKS, Status, examine
 
 

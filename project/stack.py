@@ -11,6 +11,7 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import time
 import urllib.error
@@ -32,7 +33,8 @@ _LOOPBACK = "127.0.0.1"
 def main() -> int:
     try:
         settings = current()
-        check_port(settings)
+        check_ports(settings)
+        check_certificate(settings)
         lock = take_lock(settings.data_dir)
     except (ImproperlyConfigured, StackError) as error:
         print(error, file=sys.stderr)
@@ -117,21 +119,33 @@ def redis_configuration(port: int, password: str, folder: Path) -> str:
 
 def _services(settings: Settings) -> tuple[Program, ...]:
     web = (
-        *("granian", "--interface", "wsgi", "project.wsgi:application"),
-        *("--host", settings.host, "--port", str(settings.port)),
+        *_granian(settings, "project.wsgi", settings.port),
         *("--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads)),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "6", "--log-level", "error"),
     )
+    if settings.tls_certificate:
+        pair = ("--ssl-certificate", settings.tls_certificate, "--ssl-keyfile", settings.tls_key)
+        web += (*pair, "--ssl-protocol-min", "tls1.2")
     celery = ("celery", "--quiet", "-A", "project")
     level = ("--loglevel", settings.log_level)
     worker = (
         *(*celery, "worker", "--concurrency", str(settings.task_workers), "--without-gossip"),
         *("--without-mingle", *level),
     )
-    return (
+    programs = (
         Program("web", (sys.executable, "-m", *web)),
         Program("worker", (sys.executable, "-m", *worker)),
         Program("beat", (sys.executable, "-m", *celery, "beat", "--pidfile", "", *level)),
+    )
+    if not settings.http_port:
+        return programs
+    redirect = (*_granian(settings, "project.redirect", settings.http_port), "--workers", "1")
+    return (*programs, Program("http", (sys.executable, "-m", *redirect)))
+
+
+def _granian(settings: Settings, module: str, port: int) -> tuple[str, ...]:
+    return (
+        *("granian", "--interface", "wsgi", f"{module}:application", "--host", settings.host, "--port", str(port)),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "6", "--log-level", "error"),
     )
 
 
@@ -150,23 +164,52 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def _url(settings: Settings) -> str:
     """Where this machine reaches the web server; an address that means "all of them" cannot be called."""
+    scheme = "https" if settings.tls_certificate else "http"
     try:
         address = ip_address(settings.host)
     except ValueError:
-        return f"http://{settings.host}:{settings.port}"
+        return f"{scheme}://{settings.host}:{settings.port}"
     if address.is_unspecified:
-        return f"http://localhost:{settings.port}"
-    return f"http://[{address}]:{settings.port}" if address.version == 6 else f"http://{address}:{settings.port}"
+        return f"{scheme}://localhost:{settings.port}"
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{scheme}://{host}:{settings.port}"
 
 
-def check_port(settings: Settings) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError:
-            message = f"Port {settings.port} of {settings.host} is taken: set PORT to a free one."
-            raise StackError(message) from None
+def check_ports(settings: Settings) -> None:
+    """
+    Raises:
+        StackError: a port is taken; the message names its variable.
+    """
+    if settings.http_port == settings.port:
+        raise StackError("VECTORSTORE_HTTP_PORT should be another port than PORT, which serves HTTPS.")
+    for port, variable in ((settings.port, "PORT"), (settings.http_port, "VECTORSTORE_HTTP_PORT")):
+        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError:
+                message = f"Port {port} of {settings.host} is taken: set {variable} to a free one."
+                raise StackError(message) from None
+
+
+def check_certificate(settings: Settings) -> None:
+    """A web server that cannot use its certificate only says that it ended.
+
+    Raises:
+        StackError: the certificate or the key is none, or they do not belong together.
+    """
+    if not settings.tls_certificate:
+        return
+    if b"-----BEGIN PRIVATE KEY-----" not in Path(settings.tls_key).read_bytes():
+        raise StackError(
+            "VECTORSTORE_TLS_KEY should be an unencrypted key in PKCS#8: openssl pkcs8 -topk8 -nocrypt -in KEY"
+        )
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (ssl.SSLError, OSError):
+        raise StackError(
+            "VECTORSTORE_TLS_CERTIFICATE and VECTORSTORE_TLS_KEY should be PEM files that belong together."
+        ) from None
 
 
 def take_lock(folder: Path) -> IO[str]:
@@ -212,10 +255,13 @@ def listens(port: int) -> bool:
 
 
 def _answers(url: str) -> bool:
+    """Whether anything serves there: its certificate bears the name that clients use, hardly that of loopback."""
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    # An explicit opener without proxies: this is our own address.
+    handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified))
     try:
-        # An explicit opener without proxies: this is our own address.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=2) as answer:
+        with urllib.request.build_opener(*handlers).open(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError:
         return True  # it answers, if only to refuse the name "127.0.0.1"

@@ -5,6 +5,7 @@ from typing import Any
 import environ
 
 from project.settings.celery import *
+from project.settings.csp import *
 from project.settings.drf import *
 from project.settings.logging import *
 from project.settings.security import *
@@ -37,9 +38,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vectorstore.api.middleware.RequestIdMiddleware",  # first: answers of the others pass through it too
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    # First: the answers of all others pass through them too, and an answer replaced under /api/ starts without headers.
     "django.middleware.security.SecurityMiddleware",
+    "project.content_security.ContentSecurityMiddleware",
+    "vectorstore.api.middleware.RequestIdMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

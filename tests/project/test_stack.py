@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from project.processes import StackError
-from project.stack import check_port, free_port, redis_configuration, redis_server, take_lock
+from project.stack import check_certificate, check_ports, free_port, redis_configuration, redis_server, take_lock
+from tests.support.certificates import Authority
 from tests.support.stack import RunningStack, running_stack
 from vectorstore.config.settings import load
 
@@ -59,7 +60,7 @@ def test_a_taken_port_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(StackError, match=f"Port {port} .* set PORT"):
-            check_port(load({"PORT": str(port)}))
+            check_ports(load({"PORT": str(port)}))
 
 
 def test_two_stacks_never_share_a_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,3 +97,28 @@ def _assert_guarded(port: int) -> None:
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(port=port).ping()
     assert redis.Redis(port=port, password="secret").config_get("bind") == {"bind": "127.0.0.1"}
+
+
+def test_http_and_https_need_two_ports(tmp_path: Path) -> None:
+    pair = Authority(tmp_path).server()
+    files = {"VECTORSTORE_TLS_CERTIFICATE": str(pair.certificate), "VECTORSTORE_TLS_KEY": str(pair.key)}
+    port = str(free_port())
+    with pytest.raises(StackError, match="VECTORSTORE_HTTP_PORT should be another port"):
+        check_ports(load({**files, "PORT": port, "VECTORSTORE_HTTP_PORT": port}))
+
+
+def test_a_certificate_is_tried_before_it_is_served(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    first, second = authority.server(), authority.server()
+
+    def check(certificate: Path, key: Path) -> None:
+        files = {"VECTORSTORE_TLS_CERTIFICATE": str(certificate), "VECTORSTORE_TLS_KEY": str(key)}
+        check_certificate(load(files))
+
+    check(first.certificate, first.key)
+    with pytest.raises(StackError, match="belong together"):
+        check(first.certificate, second.key)
+    with pytest.raises(StackError, match="belong together"):
+        check(first.key, first.key)
+    with pytest.raises(StackError, match=r"PKCS#8: openssl pkcs8"):
+        check(first.certificate, first.certificate)

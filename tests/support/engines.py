@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -35,6 +36,8 @@ class RunningEngine:
     password: str
     process: subprocess.Popen[bytes]
     folder: Path
+    tls: dict[str, Any] = field(default_factory=dict)
+    """What else an ``Endpoint`` of it needs."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,24 +78,28 @@ def milvus_lite(folder: Path | None = None, port: int | None = None) -> Iterator
 
 
 @contextlib.contextmanager
-def milvus_server(settings: tuple[str, ...] = SHORT_PAUSES) -> Iterator[RunningEngine]:
-    """Milvus 2.3.5, with users; one at a time on a host."""
+def milvus_server(
+    settings: tuple[str, ...] = SHORT_PAUSES, options: tuple[str, ...] = (), tls: dict[str, Any] | None = None
+) -> Iterator[RunningEngine]:
+    """Milvus 2.3.5, with users; one at a time on a host. ``tls`` is how to reach it with its further ``options``."""
     folder = Path(tempfile.mkdtemp(prefix="vectorstore-milvus-"))
     port = free_port()
     place = ["--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"]
     for setting in settings:
         place += ["--extra-config", setting]
-    command = [str(_BIN / "milvus-server"), *place]
-    with _only_one(), _running(command, "milvus", port, "root", "Milvus", folder) as engine:
+    command = [str(_BIN / "milvus-server"), *place, *options]
+    with _only_one(), _running(command, "milvus", port, "root", "Milvus", folder, tls) as engine:
         yield engine
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
-    """Another run of the tests on this host may have the server now: its ports are fixed."""
+    """Another run of the tests on this host may have the server now: its ports are fixed in each network."""
     ends = time.monotonic() + _OTHER_RUN_S
-    with (Path(tempfile.gettempdir()) / "vectorstore-tests-milvus.lock").open("w") as lock:
+    network = Path("/proc/self/ns/net")
+    number = network.stat().st_ino if network.exists() else 0
+    with (Path(tempfile.gettempdir()) / f"vectorstore-tests-milvus-{number}.lock").open("w") as lock:
         while True:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,7 +120,13 @@ def _listens(port: int) -> bool:
 
 @contextlib.contextmanager
 def _running(
-    command: list[str], kind: str, port: int, user: str, password: str, folder: Path
+    command: list[str],
+    kind: str,
+    port: int,
+    user: str,
+    password: str,
+    folder: Path,
+    tls: dict[str, Any] | None = None,
 ) -> Iterator[RunningEngine]:
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
@@ -124,7 +137,7 @@ def _running(
         cwd=folder,
         env=os.environ | {"HOME": str(folder)},
     )
-    engine = RunningEngine(kind, port, user, password, process, folder)
+    engine = RunningEngine(kind, port, user, password, process, folder, tls or {})
     try:
         wait_until_serving(engine, folder / "server.log")
         yield engine
@@ -143,7 +156,8 @@ def wait_until_serving(engine: RunningEngine, log: Path) -> None:
     while True:
         if engine.process.poll() is not None:
             raise RuntimeError(f"{engine.kind} ended at its start: {log.read_text(errors='replace')[-2000:]}")
-        adapter = MilvusAdapter(Endpoint("127.0.0.1", engine.port, engine.user, engine.password), engine.folder)
+        endpoint = Endpoint("127.0.0.1", engine.port, engine.user, engine.password, **engine.tls)
+        adapter = MilvusAdapter(endpoint, engine.folder)
         try:
             adapter.list_collections("default")
             return

@@ -58,12 +58,13 @@ def version(text: str = "v2.6.0") -> Any:
 
 
 @contextlib.contextmanager
-def serving(script: Script) -> Iterator[tuple[FaultyMilvus, int]]:
+def serving(script: Script, tls: grpc.ServerCredentials | None = None) -> Iterator[tuple[FaultyMilvus, int]]:
     """The servicer and its port on loopback."""
     servicer = FaultyMilvus(script)
     server = grpc.server(futures.ThreadPoolExecutor(4))
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    address = "127.0.0.1:0"
+    port = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
     server.start()
     try:
         yield servicer, port

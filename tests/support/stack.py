@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -20,10 +21,16 @@ _TAKEN = ("MILVUS_", "REDIS_URL", "DATABASE_URL", "VECTORSTORE_", "DJANGO_SETTIN
 
 
 class RunningStack:
-    """``variables`` are settings; those of the surrounding environment do not count."""
+    """``variables`` are settings; those of the surrounding environment do not count.
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    With ``ca``, the path of an authority's certificate, it is called by HTTPS.
+    """
+
+    def __init__(self, folder: Path, ca: Path | None = None, **variables: str) -> None:
         self.port = free_port()
+        self.origin = f"{'https' if ca else 'http'}://127.0.0.1:{self.port}"
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca))
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust)
         self.log = folder / "run.log"
         self.folder = folder / "data"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_TAKEN)}
@@ -45,13 +52,12 @@ class RunningStack:
             )
 
     def call(self, path: str, body: Any = None, token: str = "", timeout: float = 30) -> Any:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        request = urllib.request.Request(f"{self.origin}{path}")
         request.add_header("Content-Type", "application/json")
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         data = None if body is None else json.dumps(body).encode()
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, data, timeout=timeout) as answer:
+        with self.opener.open(request, data, timeout=timeout) as answer:
             return json.loads(answer.read())
 
     def wait_until_ready(self, seconds: float = 120) -> Any:
@@ -85,8 +91,8 @@ class RunningStack:
 
 
 @contextlib.contextmanager
-def running_stack(folder: Path, **variables: str) -> Iterator[RunningStack]:
-    stack = RunningStack(folder, **variables)
+def running_stack(folder: Path, ca: Path | None = None, **variables: str) -> Iterator[RunningStack]:
+    stack = RunningStack(folder, ca, **variables)
     try:
         yield stack
     finally:
