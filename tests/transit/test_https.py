@@ -72,9 +72,11 @@ def test_a_client_that_knows_the_authority_is_served_and_nobody_can_read_along(
 
 def test_a_client_that_does_not_know_it_sends_nothing(stack: RunningStack, stranger: Authority) -> None:
     context = ssl.create_default_context(cafile=stranger.ca)
-    with socket.create_connection(("127.0.0.1", stack.port), timeout=5) as connection:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            context.wrap_socket(connection, server_hostname="127.0.0.1")
+    with (
+        socket.create_connection(("127.0.0.1", stack.port), timeout=5) as connection,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        context.wrap_socket(connection, server_hostname="127.0.0.1")
 
 
 def test_plain_http_to_the_tls_port_gets_nothing(stack: RunningStack) -> None:
