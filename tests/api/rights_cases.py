@@ -43,6 +43,8 @@ class Place:
     """A viewer's, on ``rich_on``, of ``rich``."""
     key: int
     """An API key of ``service``."""
+    cluster: str
+    """A cluster on record that nothing answers for."""
     refresh: str
     password: str
 
@@ -72,7 +74,9 @@ class Case:
         return self.method, self.path
 
     def url(self, at: Place) -> str:
-        return self.path.format_map({"name": at.collection, "alias": at.alias, **self.values(at)})
+        return self.path.format_map(
+            {"name": at.collection, "alias": at.alias, "cluster": at.cluster, **self.values(at)}
+        )
 
 
 def on(action: str) -> Callable[[Place], Need]:
@@ -321,6 +325,32 @@ def _manages_it(at: Place) -> Need:
     return OfGrant("grant.manage", at.rich_on)
 
 
+_CLUSTER = "clusters/{cluster}/"
+
+
+def _default(at: Place) -> dict[str, Any]:
+    return {"cluster": "default"}
+
+
+CLUSTERS = (
+    Case("GET", "clusters/", everywhere("cluster.view"), 200),
+    Case(
+        "POST",
+        "clusters/",
+        everywhere("cluster.manage"),
+        201,
+        lambda at: {
+            "name": at.new.replace("_", "-"),
+            "uri": f"http://{at.new.replace('_', '-')}.invalid:1",
+        },
+    ),
+    Case("GET", _CLUSTER, everywhere("cluster.view"), 200, values=_default),
+    # It is the environment's: whoever may change clusters is told so.
+    Case("PATCH", _CLUSTER, everywhere("cluster.manage"), 409, lambda at: {"user": "u"}, _default),
+    Case("DELETE", _CLUSTER, everywhere("cluster.manage"), 409, values=_default),
+    Case("POST", f"{_CLUSTER}test/", everywhere("cluster.manage"), 200, values=_default),
+)
+
 GRANTS = (
     Case("GET", "grants/", lambda at: Somewhere("grant.view"), 200),
     Case("POST", "grants/", _gives("viewer"), 201, _grant("viewer")),
@@ -378,4 +408,21 @@ AUDIT = (
 )
 
 
-CASES = COLLECTIONS + ROWS + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + AUDIT
+CLUSTERS = (
+    Case("GET", "clusters/", everywhere("cluster.view"), 200),
+    Case(
+        "POST",
+        "clusters/",
+        everywhere("cluster.manage"),
+        201,
+        lambda at: {"name": f"new-{at.cluster}", "uri": f"http://new-{at.cluster}:19530"},
+    ),
+    Case("GET", "clusters/{cluster}/", everywhere("cluster.view"), 200),
+    Case("PATCH", "clusters/{cluster}/", everywhere("cluster.manage"), 200, lambda at: {"user": "ada"}),
+    Case("DELETE", "clusters/{cluster}/", everywhere("cluster.manage"), 204),
+    Case(
+        "POST", "clusters/{cluster}/test/", everywhere("cluster.manage"), 200, values=lambda at: {"cluster": "default"}
+    ),
+)
+
+CASES = COLLECTIONS + ROWS + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + AUDIT + CLUSTERS + CLUSTERS

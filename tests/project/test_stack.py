@@ -22,7 +22,7 @@ _SMALL = {"VECTORSTORE_WEB_WORKERS": "1", "VECTORSTORE_TASK_WORKERS": "1"}
 def test_it_starts_stops_without_a_trace_and_keeps_its_data(tmp_path: Path) -> None:
     with running_stack(tmp_path, **_SMALL) as first:
         components = first.wait_until_ready()["components"]
-        assert components == {"database": "ok", "redis": "ok", "milvus": "ok"}
+        assert components == {"database": "ok", "audit": "ok", "redis": "ok", "milvus": "ok"}
         token = first.token()
         first.call("/api/v1/collections/", {"name": "kept", "dimension": 4, "metric": "L2"}, token)
         rows = [{"id": str(number), "vector": [number, 0, 0, 0]} for number in range(20)]

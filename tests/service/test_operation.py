@@ -140,7 +140,7 @@ def test_a_process_killed_at_any_moment_leaves_no_unrecorded_mutation(docs: str,
     for _ in range(rounds):
         process = subprocess.Popen(command, cwd=BASE_DIR, stdout=subprocess.PIPE)
         assert process.stdout is not None
-        process.stdout.readline()
+        assert process.stdout.readline() == b"writing\n"
         time.sleep(random.uniform(0.05, 0.4))
         process.kill()
         process.wait()

@@ -9,8 +9,7 @@ from unfold.admin import ModelAdmin
 
 from vectorstore.access.actor import Actor
 from vectorstore.audit import log
-from vectorstore.audit.entry import Entry
-from vectorstore.monitoring import request_id, request_source
+from vectorstore.service.acts import outcome_of
 
 
 def record(request: HttpRequest, action: str, actor: Actor | None = None, **parameters: Any) -> None:
@@ -20,20 +19,7 @@ def record(request: HttpRequest, action: str, actor: Actor | None = None, **para
         AuditUnavailable: it cannot be recorded, so it must not be done.
     """
     who = actor or Actor.of(request.user)
-    log.append(
-        Entry(
-            phase="outcome",
-            action=action,
-            request_id=request_id.current.get(),
-            actor_kind=who.kind,
-            actor_id=str(who.id or ""),
-            actor=who.name,
-            method="session",
-            source=request_source.current.get(),
-            parameters=parameters,
-            outcome="ok",
-        )
-    )
+    log.append(outcome_of(who, action, method="session", parameters=parameters, outcome="ok"))
 
 
 class Audited(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[misc]

@@ -28,9 +28,11 @@ _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": 255}
 ACCOUNT_PATTERN = "[A-Za-z0-9_.@+-]{1,150}"
 """Names of users, groups and service accounts in addresses."""
 NUMBER_PATTERN = "[0-9]{1,18}"
+CLUSTER_PATTERN = "[a-z0-9-]{1,64}"
 _IN_PATH = {
     "username": {"type": "string", "pattern": f"^{ACCOUNT_PATTERN}$"},
     "account": {"type": "string", "pattern": f"^{ACCOUNT_PATTERN}$"},
+    "cluster": {"type": "string", "pattern": f"^{CLUSTER_PATTERN}$"},
     "number": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999_999},
 }
 _ENGINE_PARAMETERS = [

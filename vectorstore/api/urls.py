@@ -3,13 +3,14 @@
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 from django.urls.converters import IntConverter, StringConverter
 
-from vectorstore.api.openapi import ACCOUNT_PATTERN, NAME_PATTERN, NUMBER_PATTERN
+from vectorstore.api.openapi import ACCOUNT_PATTERN, CLUSTER_PATTERN, NAME_PATTERN, NUMBER_PATTERN
 from vectorstore.api.views import (
     accounts,
     aliases,
     api_keys,
     audit,
     auth,
+    clusters,
     collections,
     databases,
     docs,
@@ -33,6 +34,12 @@ class AccountConverter(StringConverter):
     regex = ACCOUNT_PATTERN
 
 
+class ClusterConverter(StringConverter):
+    """A name of a cluster."""
+
+    regex = CLUSTER_PATTERN
+
+
 class NumberConverter(IntConverter):
     """The number of a row, as far as databases count."""
 
@@ -41,6 +48,7 @@ class NumberConverter(IntConverter):
 
 register_converter(NameConverter, "name")
 register_converter(AccountConverter, "account")
+register_converter(ClusterConverter, "cluster")
 register_converter(NumberConverter, "number")
 
 _collection: list[URLPattern | URLResolver] = [
@@ -91,6 +99,9 @@ _v1: list[URLPattern | URLResolver] = [
     path("roles/", grants.RolesView.as_view()),
     path("api-keys/", api_keys.ApiKeysView.as_view()),
     path("api-keys/<number:number>/", api_keys.ApiKeyView.as_view()),
+    path("clusters/", clusters.ClustersView.as_view()),
+    path("clusters/<cluster:cluster>/", clusters.ClusterView.as_view()),
+    path("clusters/<cluster:cluster>/test/", clusters.ClusterTestView.as_view()),
     path("audit/", audit.AuditView.as_view()),
     path("audit/export/", audit.AuditExportView.as_view()),
     path("audit/verify/", audit.AuditVerifyView.as_view()),

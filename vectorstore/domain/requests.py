@@ -288,3 +288,34 @@ class ApiKeyRequest:
     scopes: KeyScopesRequest | None = None
     cidr: str = ""
     rate_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterTls:
+    """PEM texts, and the name in Milvus's certificate where it is not the host's. What is None stays as it is."""
+
+    ca_pem: str | None = None
+    client_pem: str | None = None
+    client_key: str | None = made_by(default=None, repr=False)
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRequest:
+    """``uri`` is ``http://host:port``, or ``https://host:port`` for TLS."""
+
+    name: str
+    uri: str
+    user: str = ""
+    password: str = made_by(default="", repr=False)
+    tls: ClusterTls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterChanges:
+    """PATCH of a cluster: what is None stays as it is."""
+
+    uri: str | None = None
+    user: str | None = None
+    password: str | None = made_by(default=None, repr=False)
+    tls: ClusterTls | None = None

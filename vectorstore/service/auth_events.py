@@ -3,15 +3,11 @@
 Each is written before the caller gets anything; if it cannot be, AuditUnavailable is raised and nothing is handed out.
 """
 
-import uuid
-
 from vectorstore.access.actor import NOBODY, Actor
 from vectorstore.audit import log
-from vectorstore.audit.entry import Entry
-from vectorstore.monitoring import request_id, request_source
+from vectorstore.service.acts import outcome_of
 
 PASSWORD, REFRESH = "password", "refresh"
-_LONGEST_NAME = 150
 
 
 def signed_in(actor: Actor) -> None:
@@ -55,26 +51,4 @@ def _claimed(name: str) -> Actor:
 
 
 def _append(action: str, actor: Actor, method: str, outcome: str = "ok") -> None:
-    log.append(
-        Entry(
-            phase="outcome",
-            event_id=uuid.uuid4().hex,
-            request_id=request_id.current.get(),
-            actor_kind=actor.kind,
-            actor_id=str(actor.id or ""),
-            actor=actor.name.replace("\0", "�")[:_LONGEST_NAME],
-            method=method,
-            key_prefix="",
-            source=request_source.current.get(),
-            action=action,
-            cluster="",
-            database="",
-            collection="",
-            ids=None,
-            allowed=outcome == "ok",
-            grants=(),
-            parameters={},
-            outcome=outcome,
-            result={},
-        )
-    )
+    log.append(outcome_of(actor, action, method=method, allowed=outcome == "ok", outcome=outcome))

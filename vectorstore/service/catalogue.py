@@ -115,7 +115,8 @@ def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
     key = (scope.cluster, scope.database, name)
     state = shared_state().read(scope.address(name))
     found = _remembered.get(key)
-    if found is not None and state.catalogue is not None and found[0] == state.catalogue:
+    valid = found is not None and state.catalogue is not None and found[0] == state.catalogue
+    if found is not None and valid and found[1].engine.adapter is engine.adapter:  # not if the cluster has moved
         known = found[1]
     else:
         known = _load(scope, engine, name)

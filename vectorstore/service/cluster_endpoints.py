@@ -67,7 +67,7 @@ def endpoint_on_record(record: Cluster) -> Endpoint:
         password, client_key = decrypt(record.password), decrypt(record.client_key)
     except ImproperlyConfigured:
         raise EngineUnavailable(
-            f"The kept secrets of cluster {record.name!r} cannot be decrypted with the present keys; set them again."
+            f"The kept secrets of cluster {record.name!r} cannot be decrypted; put it on record anew."
         ) from None
     return Endpoint(
         host=address.hostname or "",

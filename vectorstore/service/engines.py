@@ -35,7 +35,8 @@ class _Known:
 
 
 _known: dict[tuple[str, Endpoint], _Known] = {}
-_lock = threading.Lock()
+_locks: dict[str, threading.Lock] = {}
+"""One for each cluster: one that does not answer keeps nobody from another."""
 
 
 def engine_of(cluster: str = "default") -> Engine:
@@ -50,7 +51,7 @@ def engine_of(cluster: str = "default") -> Engine:
     known = _known.get((cluster, endpoint))
     if known is not None and known.engine.adapter is adapter and time.monotonic() - known.asked_at < _ASK_AGAIN_S:
         return known.engine
-    with _lock:
+    with _locks.setdefault(cluster, threading.Lock()):
         known = _known.get((cluster, endpoint))
         if known is None or known.engine.adapter is not adapter or time.monotonic() - known.asked_at >= _ASK_AGAIN_S:
             capabilities = _capabilities(cluster, adapter, known)
@@ -86,8 +87,9 @@ def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) ->
     log.info("asking the engine of %s (%s) what it can do", cluster, version)
     adapter.reads_largest_int64 = True  # what was known must not colour the answers
     found = probe(adapter)
-    Cluster.objects.update_or_create(
-        name=cluster,
-        defaults={"version": version, "capabilities": found.to_json(), "probed_at": timezone.now()},
-    )
+    learnt = {"version": version, "capabilities": found.to_json(), "probed_at": timezone.now()}
+    if cluster == DEFAULT:
+        Cluster.objects.update_or_create(name=cluster, defaults=learnt)
+    else:  # it may have been deleted meanwhile
+        Cluster.objects.filter(name=cluster).update(**learnt)
     return found

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +15,8 @@ from vectorstore.audit import log as audit
 from vectorstore.audit.entry import Entry
 from vectorstore.audit.redact import parameters_of
 from vectorstore.domain.errors import AuditUnavailable, NotFound, PermissionDenied, VectorStoreError
-from vectorstore.monitoring import request_id, request_source
 from vectorstore.optimization.shared_state import State, shared_state
+from vectorstore.service.acts import outcome_of
 from vectorstore.service.catalogue import KnownCollection, look_up
 from vectorstore.service.context import Scope
 
@@ -164,7 +163,17 @@ def _refusal(scope: Scope, action: str, decision: Decision) -> PermissionDenied:
 
 @contextmanager
 def _recorded(scope: Scope, action: str, target: str, decision: Decision, under_way: Operation) -> Iterator[None]:
-    entry = _entry(scope, action, target, decision, under_way)
+    entry = outcome_of(
+        scope.actor,
+        action,
+        cluster=scope.cluster,
+        database=scope.database,
+        collection=target,
+        ids=under_way.ids,
+        allowed=decision.allowed,
+        grants=decision.grants,
+        parameters=under_way.parameters,
+    )
     changes = decision.allowed and action.rsplit(".", 1)[-1] not in _READS
     if changes:
         audit.append(replace(entry, phase="intent"))
@@ -208,26 +217,3 @@ def _close(ended: Entry) -> None:
         audit.append(ended)
     except AuditUnavailable:
         log.error("the outcome of %s (%s) could not be recorded", ended.action, ended.event_id)
-
-
-def _entry(scope: Scope, action: str, target: str, decision: Decision, under_way: Operation) -> Entry:
-    actor = scope.actor
-    return Entry(
-        phase="outcome",
-        event_id=uuid.uuid4().hex,
-        request_id=request_id.current.get(),
-        actor_kind=actor.kind,
-        actor_id=str(actor.id or ""),
-        actor=actor.name,
-        method=actor.method,
-        key_prefix=actor.key_prefix,
-        source=request_source.current.get(),
-        action=action,
-        cluster=scope.cluster,
-        database=scope.database,
-        collection=target,
-        ids=under_way.ids,
-        allowed=decision.allowed,
-        grants=decision.grants,
-        parameters=under_way.parameters,
-    )
