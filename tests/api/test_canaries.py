@@ -45,7 +45,6 @@ def test_no_secret_is_found_anywhere_afterwards(
     new_name: Callable[[], str],
     logged: io.StringIO,
     redis_url: str,
-    bound: pytest.MonkeyPatch,
 ) -> None:
     answers, name = [], new_name()
 
@@ -81,9 +80,12 @@ def test_no_secret_is_found_anywhere_afterwards(
     ask(lite_api, "DELETE", f"collections/{name}/")
     Client().post("/admin/login/", {"username": "ada", "password": WRONG})
     log.flush()
-    bound.setattr(app.conf, "task_always_eager", False)
-    with app.connection(current().redis_url) as broker:
-        app.send_task("vectorstore.tasks.purge_idempotency", connection=broker)
+    app.conf.task_always_eager = False
+    try:
+        with app.connection(current().redis_url) as broker:
+            app.send_task("vectorstore.tasks.purge_idempotency", connection=broker)
+    finally:
+        app.conf.task_always_eager = True
 
     secrets = [PASSWORD, OTHER, WRONG, CLUSTER, KEY_PEM, key.rsplit("_", 1)[1]]
     tokens = [token for two in (pair, fresh) for token in two.values()]

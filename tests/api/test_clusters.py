@@ -151,7 +151,9 @@ def test_secrets_are_kept_encrypted_and_told_to_nobody(
 def test_a_change_leaves_what_it_does_not_give(root: Api, pem: dict[str, str]) -> None:
     body = {"name": "kept", "uri": "https://one.invalid:1", "user": "u", "password": PASSWORD, "tls": pem}
     root.post("clusters/", body)
-    changed = root.patch("clusters/kept/", {"uri": "https://two.invalid:2", "tls": {"server_name": "milvus"}})
+    changed = root.patch(
+        "clusters/kept/", {"uri": "https://two.invalid:2", "password": PASSWORD, "tls": {"server_name": "milvus"}}
+    )
     assert changed.json()["uri"] == "https://two.invalid:2"
     assert changed.json()["user"] == "u"
     assert changed.json()["tls"] == {
@@ -165,9 +167,9 @@ def test_a_change_leaves_what_it_does_not_give(root: Api, pem: dict[str, str]) -
 
 def test_a_changed_address_is_used_at_once(root: Api, second: str, second_server: RunningEngine) -> None:
     assert root.get(f"collections/{SECOND}").status_code == 200
-    root.patch("clusters/second/", {"uri": f"http://127.0.0.1:{_closed_port()}"})
+    root.patch("clusters/second/", {"uri": f"http://127.0.0.1:{_closed_port()}", "password": PASSWORD})
     assert_problem(root.get(f"collections/{SECOND}"), 503, "engine_unavailable")
-    root.patch("clusters/second/", {"uri": f"http://127.0.0.1:{second_server.port}"})
+    root.patch("clusters/second/", {"uri": f"http://127.0.0.1:{second_server.port}", "password": PASSWORD})
     assert root.get(f"collections/{SECOND}").status_code == 200
 
 
@@ -276,3 +278,13 @@ def test_changes_are_recorded_before_and_after(root: Api, second: str, second_se
         "uri": f"http://127.0.0.1:{second_server.port}",
         "what": ["uri", "user", "password"],
     }
+
+
+def test_a_kept_password_does_not_follow_to_another_address(root: Api) -> None:
+    made = {"name": "second", "uri": f"http://127.0.0.1:{_closed_port()}", "user": "root", "password": "kept-password"}
+    assert root.post("clusters/", made).status_code == 201
+    moved = f"http://127.0.0.1:{_closed_port()}"
+    problem = assert_problem(root.patch("clusters/second/", {"uri": moved}), 422, "invalid")
+    assert problem["errors"][0]["pointer"] == "/password"
+    assert root.get("clusters/second/").json()["uri"] == made["uri"]
+    assert root.patch("clusters/second/", {"uri": moved, "password": "kept-password"}).json()["uri"] == moved

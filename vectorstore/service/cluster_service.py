@@ -99,15 +99,17 @@ class ClusterService(Service):
         Raises:
             NotFound: there is none of that name.
             Conflict: it is ``default``, or another cluster is at this address.
-            InvalidRequest: as ``create``.
+            InvalidRequest: as ``create``, or the address changes and the password is not given again.
         """
         refuse_nul(changes)
         with self.operation("cluster.manage") as act:
             act.parameters = {"change": "cluster", "cluster": name[:64], "what": _given(changes)}
             _refuse_default(name)
             record = _found(name)
-            endpoint = _changed(endpoint_on_record(record), changes)
+            former = endpoint_on_record(record)
+            endpoint = _changed(former, changes)
             act.parameters = {**act.parameters, "uri": written(endpoint)}
+            _refuse_moved_secrets(former, endpoint, changes)
             _keep(record, endpoint)
             return _info(record)
 
@@ -181,6 +183,14 @@ def _changed(endpoint: Endpoint, request: ClusterRequest | ClusterChanges) -> En
     changed = dataclasses.replace(endpoint, **{name: value for name, value in given.items() if value is not None})
     check(changed)
     return changed
+
+
+def _refuse_moved_secrets(former: Endpoint, endpoint: Endpoint, changes: ClusterChanges) -> None:
+    """Whoever may change an address could have the kept password sent to a host of theirs."""
+    if (former.host, former.port, former.tls) == (endpoint.host, endpoint.port, endpoint.tls):
+        return
+    if former.password and changes.password is None:
+        raise InvalidRequest.at("/password", "give the password again with another address")
 
 
 def _given(request: ClusterRequest | ClusterChanges) -> list[str]:
