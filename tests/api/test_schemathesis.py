@@ -55,17 +55,17 @@ OPERATIONS = [(method, path) for path, methods in document()["paths"].items() fo
 
 @pytest.fixture
 def _left_as_found(lite_api: Api) -> Iterator[None]:
-    before = _names(lite_api)
+    aliases, names = _listed(lite_api, "aliases", "alias"), _listed(lite_api, "collections", "name")
     yield
-    for name in _names(lite_api) - before:
+    for alias in _listed(lite_api, "aliases", "alias") - aliases:
+        lite_api.delete(f"aliases/{alias}/")
+    for name in _listed(lite_api, "collections", "name") - names:
         lite_api.patch(f"collections/{name}/", {"protected": False})
         lite_api.delete(f"collections/{name}/")
 
 
-def _names(api: Api) -> set[str]:
-    for alias in api.get("aliases/?page_size=1000").json()["results"]:
-        api.delete(f"aliases/{alias['alias']}/")
-    return {item["name"] for item in api.get("collections/?page_size=1000").json()["results"]}
+def _listed(api: Api, resource: str, key: str) -> set[str]:
+    return {item[key] for item in api.get(f"{resource}/?page_size=1000").json()["results"]}
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=lambda value: value.strip("/").replace("api/v1/", ""))
