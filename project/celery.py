@@ -1,11 +1,13 @@
 """The Celery application; ``celery -A project`` finds it here."""
 
 import os
+from contextlib import suppress
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_process_shutdown
 
 from vectorstore.config.settings import current
+from vectorstore.domain.errors import AuditUnavailable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", current().django_settings_module)
 app = Celery("vectorstore")
@@ -16,3 +18,12 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """A receiver is all it takes for Celery to leave the logging of the settings alone."""
+
+
+@worker_process_shutdown.connect
+def record_what_waits(**_: object) -> None:
+    """A process of the worker ends without Python's own ways of ending."""
+    from vectorstore.audit import log  # models can be imported only now
+
+    with suppress(AuditUnavailable):  # it has logged why
+        log.flush()
