@@ -15,7 +15,7 @@ from tests.support.access import give
 from tests.support.engines import RunningEngine
 from tests.support.filters import FRAGMENTS, SCHEMA, each, examples, hostile, hostile_strings
 from vectorstore.access.actor import USER, Actor
-from vectorstore.domain.errors import InvalidFilter, InvalidRequest, NotFound, VectorStoreError
+from vectorstore.domain.errors import EngineFailed, InvalidFilter, InvalidRequest, NotFound, VectorStoreError
 from vectorstore.domain.filters import check, from_object, parse
 from vectorstore.domain.models import Consistency, DataType, IndexKind, Metric
 from vectorstore.domain.requests import (
@@ -41,8 +41,6 @@ JOINED = 20
 """Filters that one count, one search and one delete take together."""
 LISTED = 1_000
 CPU_S = 0.05
-CPU_S_A_CHARACTER = 10e-6
-"""For filters of more than 5,000 characters; 65,536 are read at most."""
 EAST = [1.0, 0.0]
 
 PIECES = (
@@ -103,7 +101,7 @@ class Tenancy:
         """Ids that a filter finds, or how it is refused."""
         try:
             found = service.query(self.name, QueryRequest(filter=text, output_fields=["id"], limit=1000))
-        except InvalidRequest as error:
+        except (InvalidRequest, EngineFailed) as error:  # Milvus 2.3 has gaps in its language that only it knows
             return type(error)
         return {row["id"] for row in found}
 
@@ -154,8 +152,8 @@ def test_no_filter_reaches_a_foreign_row(tenancy: Tenancy, count: int) -> None:
         if isinstance(whole, set) and text.strip():
             assert own == {identity for identity in whole if identity.startswith("m")}
             accepted.append(text)
-        else:
-            assert own == whole or not text.strip()
+        else:  # nothing is asked, or the engine refuses it: then what is the caller's own, if anything, is read
+            assert not isinstance(own, set) or all(identity.startswith("m") for identity in own)
 
     each(texts, holds, count)
     assert len(accepted) > count / 10
@@ -260,8 +258,8 @@ def test_reading_a_hostile_filter_takes_little_time(count: int) -> None:
 
 
 @pytest.mark.parametrize("text", LONG, ids=lambda text: text[:12])
-def test_the_time_of_reading_a_filter_grows_no_faster_than_the_filter(text: str) -> None:
+def test_reading_a_large_filter_takes_as_little(text: str) -> None:
     check(parse("tiny > 0 and not (id in ['a'])"), SCHEMA)
     for size in (4_000, 16_000, 65_000):
         part = text[:size]
-        assert _spent(lambda part=part: check(parse(part), SCHEMA)) <= max(CPU_S, size * CPU_S_A_CHARACTER)
+        assert _spent(lambda part=part: check(parse(part), SCHEMA)) <= CPU_S

@@ -6,6 +6,10 @@ from vectorstore.domain.filters.tree import Node, Source, children
 DEPTH_LIMIT = 64
 """Levels of a tree. Beyond them the engines' own recursive parsers are at risk, and so would ours be."""
 
+PART_LIMIT = 2_000
+"""Words and signs of a text, or nodes of a tree; a list and a string are one each. Reading that many takes 25 ms, and
+while Python reads it serves nobody else."""
+
 LIST_LIMIT = 16_384
 """Values in one list."""
 
@@ -28,10 +32,22 @@ def _place(source: Source, detail: str) -> tuple[str, str]:
     return "/filter", detail if source is None else f"column {source}: {detail}"
 
 
+def too_large(source: Source) -> InvalidFilter:
+    """The error of a filter with more than ``PART_LIMIT`` parts."""
+    return invalid(source, f"the filter has more than {PART_LIMIT} parts; give many values as a list, with in")
+
+
 def refuse_deep(root: Node) -> None:
-    """Walks without recursion, since a hostile tree may be deeper than the interpreter's stack."""
+    """Refuse what is nested too deeply or has too many parts.
+
+    Walks without recursion, since a hostile tree may be deeper than the interpreter's stack.
+    """
     level: list[Node] = [root]
+    parts = 0
     for _ in range(DEPTH_LIMIT):
+        parts += len(level)
+        if parts > PART_LIMIT:
+            raise too_large(root.source)
         level = [below for node in level for below in children(node)]
         if not level:
             return

@@ -11,7 +11,7 @@ from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from vectorstore.domain.filters.build import Builder
-from vectorstore.domain.filters.failures import DEPTH_LIMIT, invalid, refuse_deep
+from vectorstore.domain.filters.failures import DEPTH_LIMIT, PART_LIMIT, invalid, refuse_deep, too_large
 from vectorstore.domain.filters.tree import Node
 
 TEXT_LIMIT = 65_536
@@ -50,7 +50,8 @@ _HINTS = {
     "[": "this list is not closed or holds something else than constants",
     "$": "only $meta starts with a dollar sign",
 }
-_BRACKET = re.compile(r"""[()]|"(?:[^"\\\r\n]++|\\[^\r\n])*+"|'(?:[^'\\\r\n]++|\\[^\r\n])*+'""")
+_STRING = r"""(?:"(?:[^"\\\r\n]++|\\[^\r\n])*+"|'(?:[^'\\\r\n]++|\\[^\r\n])*+')"""
+_PART = re.compile(rf"""{_STRING}|\[(?:{_STRING}|[^\[\]"'])*+\]|[\w.$]++|[^\s\w]""")
 _building = Lock()
 
 
@@ -66,7 +67,7 @@ def parse(text: str) -> Node:
         text.encode()
     except UnicodeEncodeError as error:
         raise invalid(error.start + 1, "half of a surrogate pair is not text") from None
-    _refuse_many_brackets(text)
+    _refuse_large(text)
     with _building:
         reader = _parser()
     try:
@@ -89,10 +90,12 @@ def parse(text: str) -> Node:
     return node
 
 
-def _refuse_many_brackets(text: str) -> None:
+def _refuse_large(text: str) -> None:
     """Ahead of the parser, which takes half a second to read 64 KB of parentheses."""
     depth = 0
-    for match in _BRACKET.finditer(text):
+    for number, match in enumerate(_PART.finditer(text), start=1):
+        if number > PART_LIMIT:
+            raise too_large(match.start() + 1)
         depth += {"(": 1, ")": -1}.get(match[0], 0)
         if depth > DEPTH_LIMIT:
             raise invalid(match.start() + 1, f"the filter is nested more than {DEPTH_LIMIT} levels deep")
