@@ -26,8 +26,9 @@ from tests.support.engines import RunningEngine
 from vectorstore.service import catalogue
 from vectorstore.service.context import Scope
 
-_kept: dict[tuple[int, str], str] = {}
-"""The shared collection of each engine and kind of tenant field; every test leaves it as it found it."""
+_kept: dict[tuple[int, str, str], str] = {}
+"""The shared collection of each engine, kind of tenant field and module, whose tests leave it as they found it; those
+of a module between do not know of it."""
 
 WIDE = (
     f"tenant == '{FOREIGN}'",
@@ -94,7 +95,7 @@ def _create(root: Api, kind: str) -> str:
 def shared(request: pytest.FixtureRequest, engine: RunningEngine, api: Api) -> Iterator[Shared]:
     """The collection with the rows of both; afterwards the other tenant's are bit for bit what they were."""
     catalogue.forget(Scope())  # what is remembered is of the last test's database
-    key = (engine.port, request.param)
+    key = (engine.port, request.param, request.node.path.name)
     if key not in _kept:
         _kept[key] = _create(api, request.param)
     name = _kept[key]

@@ -96,6 +96,7 @@ class Tenancy:
 
     def restore(self) -> None:
         self.all.upsert(self.name, _rows("m"))
+        assert len(self.rows("m")) == len(ROWS)  # read strongly: the other reads may be of before
 
     def outcome(self, service: VectorService, text: str) -> set[str] | type[VectorStoreError]:
         """Ids that a filter finds, or how it is refused."""
