@@ -102,10 +102,14 @@ class Caller:
         return any(self.holds(action, collection) for action in OF_A_COLLECTION)
 
     def holds_everywhere(self, action: str) -> bool:
-        """Whether an action that concerns the whole gateway may be done: by a grant on ``*``, whatever its database."""
+        """Whether an action that concerns the whole gateway may be done: by a grant on ``*`` of every database, or of
+        the default one."""
         if self.scopes and (action not in self.scopes.actions or self.scopes.collections != "*"):
             return False
-        return self.superuser or any(action in held.actions and held.collections == "*" for held in self.grants)
+        return self.superuser or any(
+            action in held.actions and held.collections == "*" and held.database in ("*", "default")
+            for held in self.grants
+        )
 
     def holds_somewhere(self, action: str) -> bool:
         """Whether an action without a collection of its own may be done: any place will do."""

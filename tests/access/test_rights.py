@@ -189,3 +189,11 @@ def test_what_concerns_the_whole_gateway_needs_a_grant_on_all_collections(ada: U
     assert not any(decide(ada, action).allowed for action in BROAD)
     give(ada, "cluster_admin")
     assert all(decide(ada, action).allowed for action in BROAD)
+
+
+def test_a_grant_in_another_database_does_not_reach_out_of_it(ada: User) -> None:
+    give(ada, "cluster_admin", database="elsewhere")
+    give(ada, "cluster_admin", cluster="east", database="*")
+    assert not any(decide(ada, action).allowed for action in BROAD)
+    give(ada, "cluster_admin", cluster="*", database="*")
+    assert all(decide(ada, action).allowed for action in BROAD)

@@ -17,6 +17,7 @@ from vectorstore.models import Grant, ServiceAccount, UserAttributes
 
 REMEMBER_S = 5.0
 _MOST_REMEMBERED = 10_000
+_EVERY = ("*", "default")
 _IN_A_COLLECTION = ACTIONS - BROAD - {"apikey.own", "database.view"}
 
 
@@ -37,7 +38,8 @@ class Place:
 
     @property
     def is_everything(self) -> bool:
-        return self.collections == "*"
+        """All collections of every database, or of the default one, which is all there is to many."""
+        return self.collections == "*" and self.cluster in _EVERY and self.database in _EVERY
 
 
 @dataclass(frozen=True, slots=True)
