@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.filters.comparisons import compare, ids_condition, member, refuse_mixed
-from vectorstore.domain.filters.failures import LIST_LIMIT, invalid, refuse_deep
+from vectorstore.domain.filters.failures import LIST_LIMIT, PATTERN_LIMIT, invalid, refuse_deep
 from vectorstore.domain.filters.integers import always
 from vectorstore.domain.filters.literals import refuse_surrogates
 from vectorstore.domain.filters.operands import KIND_OF_TYPE, Kind, Operand, fit, resolve
@@ -101,6 +101,8 @@ def _like(node: Like, schema: Collection, negated: bool) -> Node:
     if operand.kind not in (Kind.STRING, Kind.ANY):
         raise invalid(node.source, f"like takes a VARCHAR field, not {operand.what}")
     _place(operand, node, "like")
+    if len(node.pattern) > PATTERN_LIMIT:
+        raise invalid(node.source, f"a pattern has at most {PATTERN_LIMIT} characters")
     refuse_surrogates(node.pattern, node.source)
     plain = plain_pattern(node)
     if isinstance(plain, Like):

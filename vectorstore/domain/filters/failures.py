@@ -6,9 +6,12 @@ from vectorstore.domain.filters.tree import Node, Source, children
 DEPTH_LIMIT = 64
 """Levels of a tree. Beyond them the engines' own recursive parsers are at risk, and so would ours be."""
 
-PART_LIMIT = 2_000
-"""Words and signs of a text, or nodes of a tree; a list and a string are one each. Reading that many takes 25 ms, and
+PART_LIMIT = 1_000
+"""Words and signs of a text, or nodes of a tree; a list and a string are one each. Reading that many takes 12 ms, and
 while Python reads it serves nobody else."""
+
+PATTERN_LIMIT = 4_096
+"""Characters of a pattern of like."""
 
 LIST_LIMIT = 16_384
 """Values in one list."""
