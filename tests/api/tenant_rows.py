@@ -110,3 +110,19 @@ def comparable(answer: HttpResponse, replaced: str) -> str:
     for name in ("took_ms", "request_id"):
         told.pop(name, None)
     return f"{answer.status_code} {json.dumps(told, sort_keys=True)}"
+
+
+def reads(filter_: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every reading request that takes a filter."""
+    hybrid = {"vector": EAST, "top_k": 50}
+    return [
+        ("vectors/query/", {"limit": 100, **filter_}),
+        ("vectors/count/", filter_),
+        ("search/", {"vector": EAST, "top_k": 50, "output_fields": ["*"], **filter_}),
+        ("search/", {"vectors": [EAST, EAST], "top_k": 50, **filter_}),
+        ("search/", {"id": "ant-0", "top_k": 50, **filter_}),
+        ("search/range/", {"vector": EAST, "radius": 1000.0, "output_fields": ["*"], **filter_}),
+        ("search/hybrid/", {"searches": [hybrid, hybrid], "top_k": 50, "output_fields": ["*"], **filter_}),
+        ("search/hybrid/", {"searches": [hybrid, hybrid | filter_], "top_k": 50, "output_fields": ["*"]}),
+        ("search/explain/", {"vector": EAST, **filter_}),
+    ]

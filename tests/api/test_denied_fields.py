@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - a fixture is imported by its name
 """Denied fields are not there for the caller: not in the schema, in rows, in conditions, in what it writes."""
 
 from typing import Any
@@ -6,8 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.client import Api
-from tests.api.tenant_rows import ANTS, BEES, EAST, Shared, client
-from tests.api.test_tenants import reads, shared  # noqa: F401
+from tests.api.tenant_rows import ANTS, BEES, EAST, Shared, client, reads
 
 DENIED = ["secret", "note"]
 VALUES = ("-secret-", "-note-")

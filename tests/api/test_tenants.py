@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.api.client import Api
 from tests.api.tenant_rows import (
     ABSENT,
     ANTS,
@@ -21,14 +20,8 @@ from tests.api.tenant_rows import (
     comparable,
     foreign_rows,
     leaked,
+    reads,
 )
-from tests.support.engines import RunningEngine
-from vectorstore.service import catalogue
-from vectorstore.service.context import Scope
-
-_kept: dict[tuple[int, str, str], str] = {}
-"""The shared collection of each engine, kind of tenant field and module, whose tests leave it as they found it; those
-of a module between do not know of it."""
 
 WIDE = (
     f"tenant == '{FOREIGN}'",
@@ -68,63 +61,6 @@ WIDE_OBJECTS: tuple[dict[str, Any], ...] = (
     {"$or": [{"n": {"$gte": 0}}, {"$not": {"n": {"$gte": 0}}}]},
     {"id": {"$like": "bee%"}},
 )
-
-
-def _create(root: Api, kind: str) -> str:
-    name = f"t_{secrets.token_hex(6)}"
-    fields: list[dict[str, Any]] = [
-        {"name": "id", "type": "VARCHAR", "max_length": 64, "primary": True},
-        {"name": "vector", "type": "FLOAT_VECTOR", "dimension": 4},
-        {"name": "secret", "type": "VARCHAR", "max_length": 64},
-    ]
-    if kind == "field":
-        fields.append({"name": "tenant", "type": "VARCHAR", "max_length": 64})
-    index = {"type": "FLAT", "metric": "L2"}
-    for url, body in (
-        ("collections/", {"name": name, "fields": fields, "index": index}),
-        ("aliases/", {"alias": f"{name}_alias", "collection": name}),
-        (f"collections/{name}/vectors/", {"vectors": ANTS + BEES}),
-    ):
-        answer = root.post(url, body)
-        assert answer.status_code == 201, answer.content
-    assert root.post(f"collections/{name}/flush/").status_code == 200
-    return name
-
-
-@pytest.fixture(params=["field", "dynamic"])
-def shared(request: pytest.FixtureRequest, engine: RunningEngine, api: Api) -> Iterator[Shared]:
-    """The collection with the rows of both; afterwards the other tenant's are bit for bit what they were."""
-    catalogue.forget(Scope())  # what is remembered is of the last test's database
-    key = (engine.port, request.param, request.node.path.name)
-    if key not in _kept:
-        _kept[key] = _create(api, request.param)
-    name = _kept[key]
-    found = Shared(
-        root=api,
-        name=name,
-        alias=f"{name}_alias",
-        mine=client("ann", [MINE], name),
-        other=client("bob", [FOREIGN], name),
-    )
-    found.restore()
-    yield found
-    assert found.rows(FOREIGN) == BEES
-
-
-def reads(filter_: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Every reading request that takes a filter."""
-    hybrid = {"vector": EAST, "top_k": 50}
-    return [
-        ("vectors/query/", {"limit": 100, **filter_}),
-        ("vectors/count/", filter_),
-        ("search/", {"vector": EAST, "top_k": 50, "output_fields": ["*"], **filter_}),
-        ("search/", {"vectors": [EAST, EAST], "top_k": 50, **filter_}),
-        ("search/", {"id": "ant-0", "top_k": 50, **filter_}),
-        ("search/range/", {"vector": EAST, "radius": 1000.0, "output_fields": ["*"], **filter_}),
-        ("search/hybrid/", {"searches": [hybrid, hybrid], "top_k": 50, "output_fields": ["*"], **filter_}),
-        ("search/hybrid/", {"searches": [hybrid, hybrid | filter_], "top_k": 50, "output_fields": ["*"]}),
-        ("search/explain/", {"vector": EAST, **filter_}),
-    ]
 
 
 def test_whoever_asks_gets_its_own_rows_through_every_read(shared: Shared) -> None:

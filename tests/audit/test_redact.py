@@ -12,20 +12,17 @@ from vectorstore.audit.plain import plain
 from vectorstore.audit.redact import parameters_of
 from vectorstore.audit.shape import hidden, shape_of_text
 from vectorstore.domain import requests
+from vectorstore.domain.access_requests import ApiKeyRequest, GrantRequest, KeyScopesRequest, UserRequest
 from vectorstore.domain.models import DataType, IndexKind, Metric
 from vectorstore.domain.requests import (
-    ApiKeyRequest,
     CollectionSpec,
     DeleteRequest,
     EmbeddingSpec,
     FieldSpec,
-    GrantRequest,
     HybridPart,
     HybridRequest,
     IndexRequest,
-    KeyScopesRequest,
     SearchRequest,
-    UserRequest,
     WriteRequest,
 )
 

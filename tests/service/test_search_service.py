@@ -9,14 +9,7 @@ from tests.support.brute_force import brute_force, nearest
 from tests.support.engines import RunningEngine
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest, NotFound
 from vectorstore.domain.models import Consistency, Metric
-from vectorstore.domain.requests import (
-    CollectionSpec,
-    HybridPart,
-    HybridRequest,
-    RangeRequest,
-    Rerank,
-    SearchRequest,
-)
+from vectorstore.domain.requests import CollectionSpec, HybridPart, HybridRequest, RangeRequest, Rerank, SearchRequest
 from vectorstore.service import CollectionService, SearchService, VectorService
 
 

@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from vectorstore.admin.calls import reported, scope_for
 from vectorstore.admin.through_service import ThroughService
-from vectorstore.domain.requests import ApiKeyRequest, KeyScopesRequest
+from vectorstore.domain.access_requests import ApiKeyRequest, KeyScopesRequest
 from vectorstore.models import ApiKey
 from vectorstore.service.api_key_service import ApiKeyService
 

@@ -12,7 +12,7 @@ from unfold.decorators import display
 from vectorstore.admin.calls import reported, scope_for
 from vectorstore.admin.forms.grant import GrantForm
 from vectorstore.admin.through_service import ThroughService
-from vectorstore.domain.requests import GrantChanges
+from vectorstore.domain.access_requests import GrantChanges
 from vectorstore.models import Grant
 from vectorstore.service.grant_service import GrantService
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from vectorstore.admin.calls import scope_for
 from vectorstore.admin.through_service import ThroughService
-from vectorstore.domain.requests import ServiceAccountChanges, ServiceAccountRequest
+from vectorstore.domain.access_requests import ServiceAccountChanges, ServiceAccountRequest
 from vectorstore.models import ServiceAccount
 from vectorstore.service.account_service import AccountService
 

@@ -16,14 +16,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from vectorstore.access.delegation import grants_of, lacking
-from vectorstore.domain.errors import AlreadyExists, InvalidRequest, NotFound, PermissionDenied
-from vectorstore.domain.requests import (
+from vectorstore.domain.access_requests import (
     GroupRequest,
     ServiceAccountChanges,
     ServiceAccountRequest,
     UserChanges,
     UserRequest,
 )
+from vectorstore.domain.errors import AlreadyExists, InvalidRequest, NotFound, PermissionDenied
 from vectorstore.domain.row_filter import MOST_VALUES, is_scalar
 from vectorstore.models import ServiceAccount, UserAttributes
 from vectorstore.service.operation import Service

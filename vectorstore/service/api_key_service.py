@@ -12,8 +12,8 @@ from vectorstore.access import api_keys
 from vectorstore.access.actor import SERVICE_ACCOUNT, USER, KeyScopes
 from vectorstore.access.delegation import grants_of, lacking
 from vectorstore.access.roles import ACTIONS
+from vectorstore.domain.access_requests import ApiKeyRequest, KeyScopesRequest
 from vectorstore.domain.errors import InvalidRequest, NotFound, PermissionDenied
-from vectorstore.domain.requests import ApiKeyRequest, KeyScopesRequest
 from vectorstore.models import ApiKey, ServiceAccount
 from vectorstore.service.operation import Service
 from vectorstore.service.plain_text import refuse_nul

@@ -18,8 +18,8 @@ from django.db import IntegrityError, connection, transaction
 from vectorstore.adapters.connection_pool import get_adapter
 from vectorstore.adapters.rpc import Endpoint
 from vectorstore.config.encryption import encrypt
+from vectorstore.domain.access_requests import ClusterChanges, ClusterRequest
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, VectorStoreError
-from vectorstore.domain.requests import ClusterChanges, ClusterRequest
 from vectorstore.models import Cluster, CollectionRecord
 from vectorstore.service.cluster_endpoints import DEFAULT, endpoint_of, endpoint_on_record, forget
 from vectorstore.service.cluster_rules import NAME, check, read_address, written

@@ -9,14 +9,7 @@ from vectorstore.adapters.embedding import get_embedder
 from vectorstore.adapters.embedding.tfidf_svd import fit
 from vectorstore.domain.errors import Conflict, NotFound, VectorStoreError
 from vectorstore.domain.models import DataType, Metric
-from vectorstore.domain.requests import (
-    CollectionChanges,
-    CollectionSpec,
-    EmbeddingSpec,
-    FieldSpec,
-    IndexRequest,
-    Row,
-)
+from vectorstore.domain.requests import CollectionChanges, CollectionSpec, EmbeddingSpec, FieldSpec, IndexRequest, Row
 from vectorstore.service.collection_service import CollectionService
 from vectorstore.service.demo.marker import Marker, only_one, read_marker, write_marker
 from vectorstore.service.demo.rows import harvest

@@ -12,10 +12,10 @@ from django.utils import timezone
 from vectorstore.access.delegation import lacking, place_covers
 from vectorstore.access.rights import Place, held
 from vectorstore.access.roles import ROLES
+from vectorstore.domain.access_requests import GrantChanges, GrantRequest
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest, NotFound, PermissionDenied
 from vectorstore.domain.models import DataType
-from vectorstore.domain.requests import GrantChanges, GrantRequest
 from vectorstore.domain.row_filter import VARIABLE, RowFilter
 from vectorstore.models import CollectionRecord, Grant, ServiceAccount
 from vectorstore.service.operation import Service

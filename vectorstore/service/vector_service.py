@@ -10,13 +10,7 @@ from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import AlreadyExists, FieldError, InvalidRequest, PayloadTooLarge, PermissionDenied
 from vectorstore.domain.filters import Node, everything, ids_in
 from vectorstore.domain.models import RowId, SearchHit
-from vectorstore.domain.requests import (
-    CountRequest,
-    DeleteRequest,
-    GetRequest,
-    QueryRequest,
-    Row,
-)
+from vectorstore.domain.requests import CountRequest, DeleteRequest, GetRequest, QueryRequest, Row
 from vectorstore.domain.rows import MAX_REPORTED, read_id, read_rows
 from vectorstore.domain.vector import Vector
 from vectorstore.optimization.shared_state import State, shared_state

@@ -6,8 +6,8 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from vectorstore.access.roles import ROLES
+from vectorstore.domain.access_requests import GrantRequest
 from vectorstore.domain.errors import VectorStoreError
-from vectorstore.domain.requests import GrantRequest
 from vectorstore.domain.row_filter import OPERATORS
 from vectorstore.models import Grant
 from vectorstore.service import Scope

@@ -12,7 +12,7 @@ from vectorstore.api.schemas.access import (
     user_body,
 )
 from vectorstore.api.views.base import View
-from vectorstore.domain.requests import (
+from vectorstore.domain.access_requests import (
     GroupRequest,
     ServiceAccountChanges,
     ServiceAccountRequest,

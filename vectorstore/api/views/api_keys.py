@@ -5,7 +5,7 @@ from typing import Any
 from vectorstore.api.operation import operation
 from vectorstore.api.schemas.access import ApiKeyBody, api_key_body
 from vectorstore.api.views.base import View
-from vectorstore.domain.requests import ApiKeyRequest
+from vectorstore.domain.access_requests import ApiKeyRequest
 from vectorstore.service.api_key_service import ApiKeyService
 from vectorstore.service.context import Scope
 

@@ -7,7 +7,7 @@ from vectorstore.api.operation import operation
 from vectorstore.api.pagination import Key
 from vectorstore.api.schemas.clusters import ClusterAnswerBody, ClusterBody, cluster_body
 from vectorstore.api.views.base import View
-from vectorstore.domain.requests import ClusterChanges, ClusterRequest
+from vectorstore.domain.access_requests import ClusterChanges, ClusterRequest
 from vectorstore.service.cluster_service import ClusterService
 from vectorstore.service.context import Scope
 

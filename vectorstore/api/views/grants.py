@@ -7,7 +7,7 @@ from vectorstore.api.operation import operation
 from vectorstore.api.pagination import Key
 from vectorstore.api.schemas.access import GrantBody, RoleBody, grant_body, role_body
 from vectorstore.api.views.base import View
-from vectorstore.domain.requests import GrantChanges, GrantRequest
+from vectorstore.domain.access_requests import GrantChanges, GrantRequest
 from vectorstore.service.context import Scope
 from vectorstore.service.grant_service import GrantService
 
