@@ -2,11 +2,14 @@
 
 from vectorstore.models.api_key import ApiKey
 from vectorstore.models.audit import AuditCheckpoint, AuditRecord, OpenIntent
+from vectorstore.models.backup import Backup, BackupPolicy
 from vectorstore.models.cluster import Cluster
 from vectorstore.models.collection import CollectionRecord
 from vectorstore.models.grant import Grant
 from vectorstore.models.idempotency import IdempotencyRecord
 from vectorstore.models.index import IndexRecord
+from vectorstore.models.job import Job, JobChunk, JobState
+from vectorstore.models.journal import JournalEntry, JournalHead, JournalSegment, RestorePoint
 from vectorstore.models.service_account import ServiceAccount
 from vectorstore.models.signing_key import SigningKey
 from vectorstore.models.token import TokenFamily, UsedRefreshToken
@@ -16,12 +19,21 @@ __all__ = [
     "ApiKey",
     "AuditCheckpoint",
     "AuditRecord",
+    "Backup",
+    "BackupPolicy",
     "Cluster",
     "CollectionRecord",
     "Grant",
     "IdempotencyRecord",
     "IndexRecord",
+    "Job",
+    "JobChunk",
+    "JobState",
+    "JournalEntry",
+    "JournalHead",
+    "JournalSegment",
     "OpenIntent",
+    "RestorePoint",
     "ServiceAccount",
     "SigningKey",
     "TokenFamily",

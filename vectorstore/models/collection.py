@@ -1,17 +1,25 @@
 """A collection on record."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
+
+
+def new_uid() -> str:
+    return uuid.uuid4().hex
 
 
 class CollectionRecord(models.Model):
     """What the product knows of a collection and Milvus does not keep.
 
+    ``uid`` is its identity in the journal and in backups: it stays when the name changes.
     ``engine_id`` is Milvus's own number (0 on engines without one); ``generation`` moves with every change
     of the schema; ``auto_id`` says that the gateway mints ids; ``defaults`` maps fields to the values that
     rows without them get; ``embedding`` is an ``EmbeddingSpec`` as plain data.
     """
 
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     cluster = models.CharField(max_length=64, default="default")
     database = models.CharField(max_length=255, default="default")
     name = models.CharField(max_length=255)
@@ -24,6 +32,9 @@ class CollectionRecord(models.Model):
     replicas = models.PositiveSmallIntegerField(default=1)
     loaded = models.BooleanField(default=True, help_text="Whether it should be in memory; Milvus Lite forgets it.")
     protected = models.BooleanField(default=False, help_text="A protected collection cannot be dropped.")
+    point_in_time = models.BooleanField(
+        default=True, help_text="Whether its writes are journalled, so that it can be restored to any moment."
+    )
     embedding = models.JSONField(null=True, blank=True)
     generation = models.PositiveBigIntegerField(default=1)
     adopted = models.BooleanField(default=False, help_text="Found in Milvus, not made through this gateway.")
