@@ -6,13 +6,13 @@ from pymilvus.grpc_gen import milvus_pb2
 
 from vectorstore.adapters.catalogue_calls import CatalogueCalls
 from vectorstore.adapters.index_calls import IndexCalls
-from vectorstore.adapters.read_calls import ReadCalls
 from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.adapters.rpc import Endpoint, Rpc
+from vectorstore.adapters.scan_calls import ScanCalls
 from vectorstore.adapters.write_calls import WriteCalls
 
 
-class MilvusAdapter(CatalogueCalls, IndexCalls, WriteCalls, ReadCalls):
+class MilvusAdapter(CatalogueCalls, IndexCalls, WriteCalls, ScanCalls):
     """Thread-safe. Methods take the database first; all raise ``VectorStoreError`` subclasses.
 
     ``locks`` is the folder of the write locks that an engine with one writer per collection needs; ``threads`` how

@@ -45,7 +45,7 @@ class ReadCalls(SearchCalls):
     def query(self, database: str, collection: Collection, query: RowQuery) -> list[dict[str, Any]]:
         """Matching rows as dicts, in no particular order unless ``ordered`` (by primary key)."""
         answer = self._query(database, collection.name, query)
-        rows = decode_rows(answer.fields_data, _row_count(answer), query.output_fields)
+        rows = decode_rows(answer.fields_data, row_count(answer), query.output_fields)
         if self._may_miss_largest(collection) and len(rows) < query.limit and not query.offset:
             rows += self._largest(database, collection, query)
         return rows
@@ -77,7 +77,7 @@ class ReadCalls(SearchCalls):
     def count(self, database: str, collection: Collection, query: RowQuery) -> int:
         """Exact number of matching rows that are not deleted; ``query``'s output fields are not used."""
         # Milvus Lite looks at the partitions only where there is an expression.
-        expression = query.expression or (_every_row(collection) if query.partitions else "")
+        expression = query.expression or (every_row(collection) if query.partitions else "")
         asked = replace(query, expression=expression, output_fields=["count(*)"])
         answer = self._query(database, collection.name, asked)
         return int(answer.fields_data[0].scalars.long_data.data[0])
@@ -95,11 +95,11 @@ class ReadCalls(SearchCalls):
             after = serialise(Compare(">", FieldRef(primary.name), Literal(last))) if last is not None else ""
             expression = " and ".join(f"({part})" for part in (query.expression, after) if part)
             if not expression:
-                expression = _every_row(collection)
+                expression = every_row(collection)
             wanted = list(dict.fromkeys([primary.name, *query.output_fields]))
             step = replace(query, expression=expression, output_fields=wanted, limit=page, ordered=True)
             answer = self._query(database, collection.name, step)
-            rows = decode_rows(answer.fields_data, _row_count(answer), wanted)
+            rows = decode_rows(answer.fields_data, row_count(answer), wanted)
             if not rows:
                 break
             last = max(row[primary.name] for row in rows)
@@ -149,7 +149,7 @@ class ReadCalls(SearchCalls):
         return [{**hit.fields, **missing, collection.primary.name: hit.id} for hit in hits[0]]
 
 
-def _row_count(answer: milvus_pb2.QueryResults) -> int:
+def row_count(answer: milvus_pb2.QueryResults) -> int:
     """Milvus names no count of rows; each column has one value (or validity mark) per row."""
     for data in answer.fields_data:
         if data.valid_data:
@@ -161,5 +161,5 @@ def _row_count(answer: milvus_pb2.QueryResults) -> int:
     return 0
 
 
-def _every_row(collection: Collection) -> str:
+def every_row(collection: Collection) -> str:
     return serialise(everything(collection.primary))

@@ -1,0 +1,1 @@
+"""The journal: what every write changed, durable before Milvus hears of it."""
