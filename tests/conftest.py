@@ -30,6 +30,17 @@ def _nothing_waits_for_the_audit_log() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _a_journal_of_its_own() -> Iterator[None]:
+    """The index of an earlier test's journal is gone with its database."""
+    from vectorstore.journal import writer
+    from vectorstore.service import definitions
+
+    yield
+    writer.discard()
+    definitions._recorded.clear()
+
+
+@pytest.fixture(autouse=True)
 def _no_rights_remembered() -> None:
     """Accounts of an earlier test have the ids of accounts of this one."""
     from vectorstore.access import rights

@@ -28,3 +28,4 @@ if "REDIS_URL" not in os.environ:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CELERY_TASK_ALWAYS_EAGER = True
 AUDIT_FLUSHER = False  # a thread would write into the transactions of the tests; they call flush()
+JOURNAL_FLUSHER = False

@@ -140,6 +140,29 @@ class AuditUnavailable(VectorStoreError):
     retryable = True
 
 
+class JournalUnavailable(VectorStoreError):
+    """The journal cannot be written, and a write that could not be restored is not done."""
+
+    code = "journal_unavailable"
+    title = "The journal cannot be written"
+    retryable = True
+
+
+class JournalBroken(Conflict):
+    """Part of the journal is missing or damaged; the detail names the first entry that cannot be had."""
+
+    code = "journal_broken"
+    title = "The journal is broken"
+
+
+class WritesHeld(VectorStoreError):
+    """A former write to the collection had no answer; until it is settled nothing else is written."""
+
+    code = "writes_held"
+    title = "Writes to the collection are held"
+    retryable = True
+
+
 class EngineUnavailable(VectorStoreError):
     """Milvus cannot be reached."""
 
@@ -176,3 +199,46 @@ class EmbeddingFailed(VectorStoreError):
     code = "embedding_failed"
     title = "Embedding failed"
     retryable = True
+
+
+class StorageFailed(VectorStoreError):
+    """The backup storage refused or failed; the detail names the setting to change."""
+
+    code = "storage_failed"
+    title = "The backup storage failed"
+
+
+class StorageFull(StorageFailed):
+    """There is no room on the backup storage."""
+
+    code = "storage_full"
+    title = "The backup storage is full"
+
+
+class StorageUnavailable(StorageFailed):
+    """The backup storage cannot be reached."""
+
+    code = "storage_unavailable"
+    title = "The backup storage is unavailable"
+    retryable = True
+
+
+class BackupDamaged(Conflict):
+    """A file of a backup is not as it was written; the detail names it."""
+
+    code = "backup_damaged"
+    title = "The backup is damaged"
+
+
+class BackupTooNew(Conflict):
+    """A newer version wrote the backup; the detail names the one that is needed."""
+
+    code = "backup_too_new"
+    title = "The backup is of a newer version"
+
+
+class BackupKeyMissing(Conflict):
+    """None of the keys is the one the backup was encrypted with; the detail names it."""
+
+    code = "backup_key_missing"
+    title = "The key of the backup is missing"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from vectorstore.domain.errors import AlreadyExists, NotFound
-from vectorstore.service.catalogue import forget
 from vectorstore.service.collection_spec import require_name
+from vectorstore.service.definitions import changed
 from vectorstore.service.engines import engine_of
 from vectorstore.service.operation import Service
 from vectorstore.service.representations import AliasView
@@ -56,7 +56,7 @@ class AliasService(Service):
             if known.engine.adapter.has_collection(self.scope.database, alias):
                 raise AlreadyExists(f"The name {alias!r} is taken by a collection or an alias.")
             known.engine.adapter.create_alias(self.scope.database, alias, known.schema.name)
-            forget(self.scope)
+            changed(self.scope, known.schema.name)
             return AliasView(alias, known.schema.name)
 
     def alter(self, alias: str, collection: str) -> AliasView:
@@ -66,7 +66,8 @@ class AliasService(Service):
             self.require("alias.manage", former.collection)
             act.parameters = {"alias": alias, "from": former.collection}
             act.known.engine.adapter.alter_alias(self.scope.database, alias, act.known.schema.name)
-            forget(self.scope)
+            changed(self.scope, former.collection)
+            changed(self.scope, act.known.schema.name)
             return AliasView(alias, act.known.schema.name)
 
     def drop(self, alias: str) -> None:
@@ -74,4 +75,4 @@ class AliasService(Service):
         with self.on_collection("alias.manage", self._find(alias, "alias.manage").collection) as act:
             act.parameters = {"alias": alias}
             act.known.engine.adapter.drop_alias(self.scope.database, alias)
-            forget(self.scope)
+            changed(self.scope, act.known.schema.name)

@@ -24,6 +24,8 @@ from vectorstore.service.engines import Engine, engine_of
 class KnownCollection:
     """A collection as services use it. ``schema`` carries the defaults and ``auto_id`` on record.
 
+    ``uid`` is its identity in the journal, which has its writes where ``point_in_time`` says so: never those of a
+    collection whose engine makes the ids, for they cannot be sent twice.
     ``rows`` and ``denied`` are what its caller's rights leave: every expression that is written for it meets one of
     ``rows`` (none: all rows), and the fields in ``denied``, of the schema or dynamic, are not there for the caller.
     """
@@ -33,6 +35,8 @@ class KnownCollection:
     schema: Collection
     indexes: dict[str, IndexSpec]
     record_id: int
+    uid: str
+    point_in_time: bool
     embedding: EmbeddingSpec | None
     aliases: tuple[str, ...]
     partitions: tuple[str, ...]
@@ -159,6 +163,8 @@ def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
             state.spec.field: state.spec for state in engine.adapter.list_indexes(scope.database, found.schema.name)
         },
         record_id=record.pk,
+        uid=record.uid,
+        point_in_time=record.point_in_time and not found.schema.engine_ids,
         embedding=embedding_of(record),
         aliases=tuple(engine.adapter.aliases_of(scope.database, found.schema.name)),
         partitions=tuple(engine.adapter.list_partitions(scope.database, found.schema.name)),

@@ -16,20 +16,21 @@ from vectorstore.domain.errors import (
     UnsupportedByEngine,
     VectorStoreError,
 )
-from vectorstore.domain.filters import everything, serialise
 from vectorstore.domain.models import Consistency, IndexSpec, LoadState
 from vectorstore.domain.requests import CollectionChanges, CollectionSpec
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import shared_state
-from vectorstore.service import records
+from vectorstore.service import records, row_calls
 from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
 from vectorstore.service.collection_spec import read_spec, require_name
+from vectorstore.service.definitions import changed, definition_of, dropped
 from vectorstore.service.embedding_rules import check_embedding
 from vectorstore.service.engines import engine_of
 from vectorstore.service.expressions import write
 from vectorstore.service.operation import Service
 from vectorstore.service.plain_text import refuse_nul
 from vectorstore.service.representations import CollectionStats, CollectionView
+from vectorstore.service.write_path import cleared, journalled, writing
 
 
 class CollectionService(Service):
@@ -82,8 +83,7 @@ class CollectionService(Service):
                 raise
             made = engine.adapter.describe_collection(self.scope.database, collection.name)
             records.finish(record, made, indexes, spec)
-            forget(self.scope)
-            return self._view(look_up(self.scope, collection.name)[0])
+            return self._view(changed(self.scope, collection.name))
 
     def _build(self, collection: Collection, indexes: Sequence[IndexSpec], replicas: int) -> None:
         adapter = engine_of(self.scope.cluster).adapter
@@ -174,8 +174,7 @@ class CollectionService(Service):
                     adapter.release_collection(self.scope.database, canonical)
                     adapter.load_collection(self.scope.database, canonical, changes.replicas)
             records.change(known.record_id, changes)
-            forget(self.scope)
-            return self._view(look_up(self.scope, canonical)[0])
+            return self._view(changed(self.scope, canonical))
 
     def _check_replicas(self, known: KnownCollection, replicas: int) -> None:
         if not 1 <= replicas <= 16:
@@ -194,9 +193,13 @@ class CollectionService(Service):
             known = self._unprotected(act.known)
             if known.aliases:
                 raise Conflict(f"Aliases point to {known.schema.name}: {', '.join(known.aliases)}; remove them first.")
-            known.engine.adapter.drop_collection(self.scope.database, known.schema.name)
-            CollectionRecord.objects.filter(pk=known.record_id).delete()
-            forget(self.scope)
+            with writing(self.scope, known, None):
+                last = definition_of(self.scope, known)
+                known.engine.adapter.drop_collection(self.scope.database, known.schema.name)
+                CollectionRecord.objects.filter(pk=known.record_id).delete()
+                forget(self.scope)
+                if known.point_in_time:
+                    dropped(last)
 
     def forget_gone(self, name: str) -> None:
         """Remove the record of a collection that was dropped elsewhere.
@@ -224,7 +227,7 @@ class CollectionService(Service):
                 raise Conflict(f"The collection {known.schema.name} has no index; create one before loading it.")
             known.engine.adapter.load_collection(self.scope.database, known.schema.name, self._replicas(known))
             CollectionRecord.objects.filter(pk=known.record_id).update(loaded=True)
-            return self._view(known)
+            return self._view(changed(self.scope, known.schema.name))
 
     def _replicas(self, known: KnownCollection) -> int:
         return CollectionRecord.objects.values_list("replicas", flat=True).get(pk=known.record_id)
@@ -235,7 +238,7 @@ class CollectionService(Service):
             known = act.known
             CollectionRecord.objects.filter(pk=known.record_id).update(loaded=False)
             known.engine.adapter.release_collection(self.scope.database, known.schema.name)
-            return self._view(known)
+            return self._view(changed(self.scope, known.schema.name))
 
     def flush(self, name: str) -> CollectionView:
         """Seal growing segments and write them to storage."""
@@ -262,24 +265,21 @@ class CollectionService(Service):
             if adapter.has_collection(self.scope.database, new_name):
                 raise AlreadyExists(f"The name {new_name!r} is taken by a collection or an alias.")
             loaded = adapter.load_state(self.scope.database, known.schema.name)[0] is LoadState.LOADED
-            adapter.rename_collection(self.scope.database, known.schema.name, new_name)
-            records.rename(known.record_id, new_name)
-            forget(self.scope)
-            shared_state().wrote(self.scope.address(new_name), adapter.now())  # its writes go by the old name
-            if loaded:  # Milvus Lite releases what it renames
-                adapter.load_collection(self.scope.database, new_name, self._replicas(known))
-            return self._view(look_up(self.scope, new_name)[0])
+            with writing(self.scope, known, None):
+                adapter.rename_collection(self.scope.database, known.schema.name, new_name)
+                records.rename(known.record_id, new_name)
+                forget(self.scope)
+                shared_state().wrote(self.scope.address(new_name), adapter.now())  # its writes go by the old name
+                if loaded:  # Milvus Lite releases what it renames
+                    adapter.load_collection(self.scope.database, new_name, self._replicas(known))
+                return self._view(changed(self.scope, new_name))
 
     def truncate(self, name: str) -> CollectionView:
         """Delete every row and keep the schema, the indexes and the aliases."""
         with self.on_collection("collection.drop", name) as act:
             known = self._unprotected(act.known)
-            adapter, schema = known.engine.adapter, known.schema
-            if known.engine.capabilities.truncate:
-                adapter.truncate_collection(self.scope.database, schema.name)
-            else:
-                written = adapter.delete(self.scope.database, schema, serialise(everything(schema.primary)), by_id=True)
-                shared_state().wrote(self.scope.address(schema.name), written)
+            with writing(self.scope, known, None) as (known, _), journalled(known, cleared(known, None, "truncate")):
+                row_calls.truncate(self.scope, known)
             return self._view(known)
 
     def stats(self, name: str) -> CollectionStats:

@@ -10,6 +10,7 @@ from vectorstore.service import records
 from vectorstore.service.aio import async_twin
 from vectorstore.service.catalogue import KnownCollection, forget
 from vectorstore.service.collection_spec import index_for
+from vectorstore.service.definitions import changed
 from vectorstore.service.operation import Service
 
 
@@ -50,6 +51,7 @@ class IndexService(Service):
             spec = index_for(field, request, request.metric, self._rows(known), known.engine.capabilities)
             state = self._build(known, spec)
             records.record_index(known.record_id, spec, str(request.type))
+            changed(self.scope, known.schema.name)
             return state
 
     def _rows(self, known: KnownCollection) -> int:
@@ -76,6 +78,7 @@ class IndexService(Service):
                 raise NotFound(f"The field {name} has no index.")
             self._drop(known, name)
             IndexRecord.objects.filter(collection_id=known.record_id, field=name).delete()
+            changed(self.scope, known.schema.name)
 
     def _drop(self, known: KnownCollection, field: str) -> None:
         known.engine.adapter.release_collection(self.scope.database, known.schema.name)
@@ -101,6 +104,7 @@ class IndexService(Service):
             self._drop(known, target.name)
             state = self._build(known, spec)
             records.record_index(known.record_id, spec, record.requested if record else str(spec.kind))
+            changed(self.scope, known.schema.name)
             return state
 
     def create_of_type(self, collection_name: str, index_type: str) -> IndexState:

@@ -6,11 +6,13 @@ from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.config.collection_config import DEFAULT_PARTITION
 from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
 from vectorstore.domain.models import LoadState
-from vectorstore.service.catalogue import KnownCollection, consistency_for, forget
+from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.collection_spec import require_name
+from vectorstore.service.definitions import changed
 from vectorstore.service.expressions import write
 from vectorstore.service.operation import Service
 from vectorstore.service.representations import PartitionView
+from vectorstore.service.write_path import cleared, journalled, writing
 
 
 class PartitionService(Service):
@@ -46,7 +48,7 @@ class PartitionService(Service):
             loaded = adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED
             if loaded:
                 adapter.load_partition(self.scope.database, name, partition)
-            forget(self.scope)
+            changed(self.scope, name)
             return PartitionView(name=partition, row_count=0 if loaded else None)
 
     def _manual(self, known: KnownCollection) -> KnownCollection:
@@ -68,7 +70,8 @@ class PartitionService(Service):
                 raise Conflict("The default partition cannot be dropped.")
             if partition not in adapter.list_partitions(self.scope.database, name):
                 raise NotFound(f"The collection {name} has no partition {partition[:255]!r}.")
-            if adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED:
-                adapter.release_partition(self.scope.database, name, partition)
-            adapter.drop_partition(self.scope.database, name, partition)
-            forget(self.scope)
+            with writing(self.scope, known, None), journalled(known, cleared(known, partition, "partition.drop")):
+                if adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED:
+                    adapter.release_partition(self.scope.database, name, partition)
+                adapter.drop_partition(self.scope.database, name, partition)
+            changed(self.scope, name)

@@ -1,0 +1,174 @@
+"""Reading the journal by its index: the changes of a collection, newest first, and whether all of it is there."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from vectorstore.domain.definition import Definition, from_json
+from vectorstore.domain.errors import JournalBroken, WritesHeld
+from vectorstore.journal.changes import Change, Cleared, Gone, Rows
+from vectorstore.journal.frame import BrokenFrame, Frame, Op, read_frame, read_frames
+from vectorstore.journal.payload import unpack_keys, unpack_rows
+from vectorstore.journal.segment import sha256_of
+from vectorstore.journal.writer import folder, writer
+from vectorstore.models import JournalEntry, JournalSegment
+
+Locate = Callable[[JournalSegment], Path]
+"""Where a segment can be read: it may have to be fetched first. Raises FileNotFoundError."""
+
+_MOST_OPEN = 64
+_SETTLE_S = 30.0
+
+
+def local(segment: JournalSegment) -> Path:
+    """A segment in this machine's journal folder."""
+    path = folder() / segment.name
+    if not path.is_file():
+        raise FileNotFoundError(segment.name)
+    return path
+
+
+def settle(uids: Sequence[str], until: int, timeout: float = _SETTLE_S) -> None:
+    """Wait until it is known what became of every entry up to ``until``.
+
+    Raises:
+        WritesHeld: of some it is still not known after ``timeout`` seconds.
+    """
+    writer().flush()
+    ends = time.monotonic() + timeout
+    while (found := JournalEntry.objects.filter(uid__in=uids, seq__lte=until, state="open").first()) is not None:
+        if time.monotonic() > ends:
+            raise WritesHeld(
+                f"The write {found.seq} (request {found.request_id or 'unknown'}) is not settled yet; when Milvus"
+                " answers again it is, and this can be repeated.",
+                retry_after=5,
+            )
+        time.sleep(0.02)
+
+
+def oldest_open(uids: Sequence[str], until: int) -> int:
+    """The number of the first entry up to ``until`` of which it is not known what became of it; else ``until`` + 1."""
+    writer().flush()
+    found = JournalEntry.objects.filter(uid__in=uids, seq__lte=until, state="open").order_by("seq").first()
+    return found.seq if found else until + 1
+
+
+def changes(uid: str, after: int, until: int, locate: Locate = local) -> Iterator[Change]:
+    """What the committed entries after ``after`` up to ``until`` changed, newest first.
+
+    Raises:
+        JournalBroken: a frame is missing or damaged; the changes before it in this order are good.
+    """
+    entries = JournalEntry.objects.filter(
+        uid=uid, seq__gt=after, seq__lte=until, state="committed", op__in=("PUT", "DEL", "CLEAR")
+    )
+    with _Files(locate) as files:
+        for entry in entries.select_related("segment").order_by("-seq").iterator(500):
+            yield change_of(files.frame(entry))
+
+
+def change_of(frame: Frame) -> Change:
+    """What an entry with rows, keys or a clearing says."""
+    if frame.op is Op.PUT:
+        return Rows(unpack_rows(frame.payload), frame.notes.get("partition", ""))
+    if frame.op is Op.DEL:
+        return Gone(unpack_keys(frame.payload))
+    return Cleared(frame.notes.get("partition"))
+
+
+def frame_of(seq: int, locate: Locate = local) -> Frame:
+    """The frame of one entry.
+
+    Raises:
+        JournalBroken: it cannot be had.
+    """
+    with _Files(locate) as files:
+        return files.frame(JournalEntry.objects.select_related("segment").get(seq=seq))
+
+
+def definition_at(uid: str, until: int, locate: Locate = local) -> tuple[Definition, bool] | None:
+    """How the collection was made up at entry ``until``, and whether it was dropped by then; None: not known."""
+    entry = JournalEntry.objects.filter(uid=uid, op="DEF", seq__lte=until, state="committed").order_by("-seq").first()
+    if entry is None:
+        return None
+    frame = frame_of(entry.seq, locate)
+    return from_json(orjson.loads(frame.payload)), bool(frame.notes.get("dropped"))
+
+
+def check_chain(after: int, until: int, locate: Locate = local) -> None:
+    """That every entry after ``after`` up to ``until`` is there and its segment is what was sealed.
+
+    Raises:
+        JournalBroken: naming the first that is not.
+    """
+    seqs = JournalEntry.objects.filter(seq__gt=after, seq__lte=until).order_by("seq").values_list("seq", flat=True)
+    expected = after
+    for seq in seqs.iterator(10_000):
+        expected += 1
+        if seq != expected:
+            break
+    else:
+        expected += 1
+    if expected <= until:
+        raise JournalBroken(f"The journal has no entry {expected}; it can be used up to {expected - 1} only.")
+    touched = JournalSegment.objects.filter(entries__seq__gt=after, entries__seq__lte=until).distinct()
+    for segment in touched.order_by("id"):
+        first = segment.entries.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)[0]
+        _check_segment(segment, first, locate)
+
+
+def _check_segment(segment: JournalSegment, first: int, locate: Locate) -> None:
+    try:
+        path = locate(segment)
+        if segment.sealed_at is None:
+            return  # its frames are checked as they are read
+        if sha256_of(path) == segment.sha256:
+            return
+        with path.open("rb") as file:
+            good = first
+            for frame in read_frames(file):
+                good = max(good, frame.seq)
+        raise JournalBroken(f"The segment {segment.name} is not what was sealed, from entry {good} on or before.")
+    except FileNotFoundError:
+        raise JournalBroken(f"The segment {segment.name} with entry {first} is missing.") from None
+    except BrokenFrame as error:
+        raise JournalBroken(f"The segment {segment.name} is damaged {error}; entry {good + 1} or later.") from None
+
+
+class _Files:
+    """Segments that are open for reading; at most ``_MOST_OPEN``."""
+
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
+        self._open: dict[int, BinaryIO] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Files":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def frame(self, entry: JournalEntry) -> Frame:
+        segment = entry.segment
+        try:
+            frame = read_frame(self._file(segment), entry.offset)
+        except FileNotFoundError:
+            raise JournalBroken(f"The segment {segment.name} with entry {entry.seq} is missing.") from None
+        except BrokenFrame as error:
+            raise JournalBroken(f"Entry {entry.seq} is damaged in {segment.name} {error}.") from None
+        if frame is None or frame.seq != entry.seq or frame.uid != entry.uid:
+            raise JournalBroken(f"Entry {entry.seq} is not where it should be in {segment.name}.")
+        return frame
+
+    def _file(self, segment: JournalSegment) -> BinaryIO:
+        if segment.pk not in self._open:
+            if len(self._open) >= _MOST_OPEN:
+                self._stack.close()
+                self._open.clear()
+            self._open[segment.pk] = self._stack.enter_context(self._locate(segment).open("rb"))
+        return self._open[segment.pk]

@@ -1,0 +1,336 @@
+"""Writing to the journal: one transaction and one fsync for all that the threads of a process want to write at once.
+
+An entry is numbered and indexed in the database, then its frame goes to this process's segment file, and only when that
+is on the disk does ``intend`` return. What became of it follows: an outcome's frame goes to the file at once, and into
+the index with the next transaction. A commit that a power cut takes back is harmless: the entry is sent again, and
+comes to the same.
+"""
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import Error, close_old_connections, transaction
+from django.utils import timezone
+
+from vectorstore.config.settings import current
+from vectorstore.domain.errors import JournalUnavailable
+from vectorstore.journal.frame import OUTCOMES, Op
+from vectorstore.journal.segment import SegmentFile
+from vectorstore.journal.sequence import next_moments, position
+from vectorstore.models import JournalEntry, JournalSegment
+
+log = logging.getLogger("vectorstore.journal")
+
+SEAL_BYTES = 64 * 1024 * 1024
+SEAL_AFTER_S = 60.0
+_FLUSH_EVERY_S = 0.25
+NOT_HERE = -1
+"""The offset of an entry whose frame is not known to the index yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be written: ``rows`` says how many it concerns, ``notes`` go into the frame as JSON."""
+
+    op: Op
+    uid: str
+    payload: bytes = b""
+    rows: int = 0
+    request_id: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A draft that is durable."""
+
+    seq: int
+    at: datetime
+    draft: Draft
+
+
+class _Ticket:
+    __slots__ = ("drafts", "entries", "error")
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self.drafts = drafts
+        self.entries: list[Entry] | None = None
+        self.error: JournalUnavailable | None = None
+
+
+class Writer:
+    """One for each process. ``folder`` holds the segments of all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._name = secrets.token_hex(8)
+        self._number = 0
+        self._file: SegmentFile | None = None
+        self._segment: JournalSegment | None = None
+        self._opened = timezone.now()
+        self._last_seq = 0
+        self._tickets: list[_Ticket] = []
+        self._offsets: dict[int, int] = {}
+        self._outcomes: dict[int, str] = {}
+        self._queueing = threading.Lock()
+        self._writing = threading.RLock()
+        self._thread: threading.Thread | None = None
+
+    def intend(self, *drafts: Draft) -> list[Entry]:
+        """Durable on return, in this order.
+
+        Raises:
+            JournalUnavailable: none of them was written.
+        """
+        mine = _Ticket(drafts)
+        with self._queueing:
+            self._tickets.append(mine)
+        with self._writing:
+            if mine.entries is None and mine.error is None:
+                self._write_for_all()
+        if mine.error is not None:
+            raise mine.error
+        self._ensure_thread()
+        return mine.entries or []
+
+    def resolve(self, seq: int, uid: str, op: Op) -> None:
+        """What became of an entry. An ABORT is durable on return: what was refused must not come to life again.
+
+        Raises:
+            JournalUnavailable: an ABORT could not be written.
+        """
+        with self._writing:
+            try:
+                file, _ = self._current()
+                file.append([(op, seq, timezone.now(), uid, {}, b"")], durable=op is Op.ABORT)
+            except (OSError, Error) as error:
+                log.error("the outcome of journal entry %d could not be written: %s", seq, error)
+                if op is Op.ABORT:
+                    raise JournalUnavailable("The journal cannot be written; see the gateway's log.") from error
+                return
+            with self._queueing:
+                self._outcomes[seq] = OUTCOMES[op]
+            if op is Op.ABORT:
+                self.flush()
+
+    def doubt(self, seq: int) -> None:
+        """Record that nobody knows what became of an entry: any process may find out, and none writes before."""
+        with self._queueing:
+            offset = self._offsets.get(seq, NOT_HERE)
+        try:
+            JournalEntry.objects.filter(seq=seq).update(doubt=True, offset=offset)
+        except Error as error:  # it is open in the index and in the file: the next start settles it
+            log.error("entry %d is in doubt, which could not be recorded: %s", seq, error)
+
+    def flush(self) -> None:
+        """Bring the index up to date with the outcomes that are in the file."""
+        with self._writing:
+            try:
+                with transaction.atomic():
+                    written = self._index_outcomes()
+            except Error as error:
+                log.warning("the journal's index could not be written: %s", error)
+                return
+            self._forget_outcomes(written)
+
+    def seal(self) -> None:
+        """End the segment, so that it can be shipped; the next entry opens another."""
+        with self._writing:
+            self.flush()
+            if self._file is None or self._segment is None:
+                return
+            file, segment = self._file, self._segment
+            self._file = self._segment = None
+            try:
+                digest = file.seal(timezone.now(), {"last_seq": self._last_seq})
+                JournalSegment.objects.filter(pk=segment.pk).update(
+                    sealed_at=timezone.now(), sha256=digest, size_bytes=file.size, last_seq=self._last_seq
+                )
+            except (OSError, Error) as error:  # whoever looks for the segments of dead writers seals it
+                log.error("the segment %s could not be sealed: %s", segment.name, error)
+                file.close()
+
+    def _write_for_all(self) -> None:
+        with self._queueing:
+            tickets, self._tickets = self._tickets, []
+        try:
+            entries = self._write([draft for ticket in tickets for draft in ticket.drafts])
+        except (OSError, Error) as error:
+            log.error("the journal cannot be written: %s", error)
+            refusal = JournalUnavailable(
+                "The journal cannot be written, so nothing was changed; see the gateway's log.", retry_after=2
+            )
+            for ticket in tickets:
+                ticket.error = refusal
+            return
+        except BaseException:
+            for ticket in tickets:
+                ticket.error = JournalUnavailable("The write was ended before it was journalled; nothing was changed.")
+            raise
+        place = 0
+        for ticket in tickets:
+            ticket.entries = entries[place : place + len(ticket.drafts)]
+            place += len(ticket.drafts)
+
+    def _write(self, drafts: Sequence[Draft]) -> list[Entry]:
+        file, segment = self._current()
+        with transaction.atomic():
+            moments = next_moments(len(drafts))
+            written = self._index_outcomes()
+            entries = [Entry(seq, at, draft) for (seq, at), draft in zip(moments, drafts, strict=True)]
+            JournalEntry.objects.bulk_create(_row(entry, segment) for entry in entries)
+        self._forget_outcomes(written)
+        try:
+            offsets = file.append([_frame(entry) for entry in entries], durable=True)
+        except OSError:
+            self._void(entries)
+            raise
+        self._last_seq = entries[-1].seq
+        with self._queueing:
+            self._offsets.update(zip((entry.seq for entry in entries), offsets, strict=True))
+        return entries
+
+    def _void(self, entries: Sequence[Entry]) -> None:
+        """Their numbers are taken, their frames are nowhere."""
+        try:
+            JournalEntry.objects.filter(seq__in=[entry.seq for entry in entries]).update(state="void")
+        except Error as error:
+            log.error("entries %d to %d have no frames: %s", entries[0].seq, entries[-1].seq, error)
+
+    def _current(self) -> tuple[SegmentFile, JournalSegment]:
+        """The open segment; a new one where there is none, or the old one is full or old."""
+        old = timezone.now() - self._opened > timedelta(seconds=SEAL_AFTER_S)
+        if self._file is not None and (self._file.size >= SEAL_BYTES or old):
+            self.seal()
+        if self._file is None or self._segment is None:
+            seq, at, timeline = position()
+            name = f"{timeline:06d}/{seq + 1:020d}-{self._name}-{self._number:06d}.seg"
+            file = SegmentFile(self._folder / name, at, {"writer": self._name, "number": self._number})
+            try:
+                self._segment = JournalSegment.objects.create(
+                    name=name, writer=self._name, timeline=timeline, first_seq=seq + 1
+                )
+            except BaseException:
+                file.close()
+                (self._folder / name).unlink(missing_ok=True)
+                raise
+            self._file, self._opened = file, timezone.now()
+            self._number += 1
+        return self._file, self._segment
+
+    def _index_outcomes(self) -> list[int]:
+        with self._queueing:
+            rows = [
+                JournalEntry(seq=seq, state=state, offset=self._offsets.get(seq, NOT_HERE))
+                for seq, state in self._outcomes.items()
+            ]
+        here = [row for row in rows if row.offset != NOT_HERE]
+        JournalEntry.objects.bulk_update(here, ["state", "offset", "doubt"], batch_size=500)
+        for row in rows:
+            if row.offset == NOT_HERE:  # the entry of another process, which came to its end here
+                JournalEntry.objects.filter(seq=row.seq).update(state=row.state, doubt=False)
+        return [row.seq for row in rows]
+
+    def _forget_outcomes(self, seqs: Sequence[int]) -> None:
+        with self._queueing:
+            for seq in seqs:
+                self._outcomes.pop(seq, None)
+                self._offsets.pop(seq, None)
+
+    def _ensure_thread(self) -> None:
+        if self._thread is not None or not getattr(settings, "JOURNAL_FLUSHER", True):
+            return
+        with self._queueing:
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._keep, name="journal-flusher", daemon=True)
+        self._thread.start()
+        Finalize(None, self.seal, exitpriority=10)  # unlike atexit, it also runs in a worker that was forked
+
+    def _keep(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(_FLUSH_EVERY_S):
+            try:
+                if self._outcomes:
+                    self.flush()
+                if self._file is not None and timezone.now() - self._opened > timedelta(seconds=SEAL_AFTER_S):
+                    self.seal()
+            except Exception:
+                log.exception("the journal could not be brought up to date")
+            finally:
+                close_old_connections()
+
+    def abandon(self) -> None:
+        """Close what is open, unsealed, as the end of the process would; for tests."""
+        with self._writing:
+            if self._file is not None:
+                self._file.close()
+            self._file = self._segment = None
+            self._outcomes.clear()
+            self._offsets.clear()
+
+
+def _row(entry: Entry, segment: JournalSegment) -> JournalEntry:
+    draft = entry.draft
+    return JournalEntry(
+        seq=entry.seq,
+        at=entry.at,
+        uid=draft.uid,
+        op=draft.op.name,
+        rows=draft.rows,
+        request_id=draft.request_id,
+        segment=segment,
+        offset=NOT_HERE,
+    )
+
+
+def _frame(entry: Entry) -> tuple[Op, int, datetime, str, dict[str, Any], bytes]:
+    draft = entry.draft
+    notes = {**draft.notes, "rows": draft.rows, "request_id": draft.request_id}
+    return draft.op, entry.seq, entry.at, draft.uid, notes, draft.payload
+
+
+_writer: Writer | None = None
+_making = threading.Lock()
+
+
+def folder() -> Path:
+    """Where the segments are."""
+    return current().data_dir / "journal"
+
+
+def writer() -> Writer:
+    """This process's."""
+    global _writer
+    with _making:
+        if _writer is None:
+            _writer = Writer(folder())
+        return _writer
+
+
+def discard() -> None:
+    """Let go of this process's writer, as its end would; for tests."""
+    global _writer
+    with _making:
+        if _writer is not None:
+            _writer.abandon()
+        _writer = None
+
+
+def _begin_anew() -> None:
+    """In a forked process: the file and its lock are the parent's."""
+    global _writer, _making
+    _making = threading.Lock()
+    _writer = None
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -1,0 +1,88 @@
+"""Definitions of collections in the journal: one after each change, so that any moment can be made again."""
+
+from dataclasses import replace
+
+import orjson
+
+from vectorstore.domain.definition import Definition, to_json
+from vectorstore.domain.errors import NotFound
+from vectorstore.journal.frame import Op
+from vectorstore.journal.reading import definition_at
+from vectorstore.journal.sequence import position
+from vectorstore.journal.writer import Draft, writer
+from vectorstore.models import CollectionRecord, IndexRecord
+from vectorstore.monitoring import request_id
+from vectorstore.optimization.shared_state import State
+from vectorstore.service.catalogue import KnownCollection, forget, look_up
+from vectorstore.service.context import Scope
+
+_recorded: dict[str, tuple[int, int]] = {}
+"""By uid: the catalogue's version and the record's generation that the journal's last definition was compared at."""
+
+
+def definition_of(scope: Scope, known: KnownCollection) -> Definition:
+    """The collection as it is now, by Milvus and by what is on record."""
+    record = CollectionRecord.objects.select_related("owner").get(pk=known.record_id)
+    requested = dict(IndexRecord.objects.filter(collection_id=record.pk).values_list("field", "requested"))
+    return Definition(
+        uid=known.uid,
+        cluster=scope.cluster,
+        database=scope.database,
+        schema=replace(known.schema, description=record.description or known.schema.description),
+        indexes=tuple(known.indexes[name] for name in sorted(known.indexes)),
+        requested={name: kind for name, kind in sorted(requested.items()) if name in known.indexes},
+        aliases=tuple(sorted(known.aliases)),
+        partitions=tuple(sorted(name for name in known.partitions if name != "_default")),
+        replicas=record.replicas,
+        loaded=record.loaded,
+        protected=record.protected,
+        embedding=record.embedding,
+        expected_rows=record.expected_rows,
+        owner=record.owner.get_username() if record.owner else None,
+    )
+
+
+def changed(scope: Scope, name: str) -> KnownCollection:
+    """The collection was changed: no process may use what it remembers, and the journal gets its new definition."""
+    forget(scope)
+    known, state = look_up(scope, name)
+    ensure_recorded(scope, known, state)
+    return known
+
+
+def ensure_recorded(scope: Scope, known: KnownCollection, state: State) -> None:
+    """That the journal's last definition of the collection is the one it has."""
+    if not known.point_in_time:
+        return
+    if state.catalogue is not None and _recorded.get(known.uid, (None,))[0] == state.catalogue:
+        return
+    definition = definition_of(scope, known)
+    last = definition_at(known.uid, position()[0])
+    if last != (definition, False):
+        _write(definition, dropped=False)
+    if state.catalogue is not None:
+        _recorded[known.uid] = (state.catalogue, 0)
+
+
+def dropped(definition: Definition) -> None:
+    """The collection is gone from Milvus."""
+    _write(definition, dropped=True)
+
+
+def last_definition(uid: str) -> Definition:
+    """
+    Raises:
+        NotFound: the journal has none.
+    """
+    found = definition_at(uid, position()[0])
+    if found is None:
+        raise NotFound("The journal knows nothing of this collection.")
+    return found[0]
+
+
+def _write(definition: Definition, *, dropped: bool) -> None:
+    """It is recorded when it has happened, so its outcome is known."""
+    payload = orjson.dumps(to_json(definition))
+    draft = Draft(Op.DEF, definition.uid, payload, 0, request_id.current.get(), {"dropped": dropped})
+    (entry,) = writer().intend(draft)
+    writer().resolve(entry.seq, definition.uid, Op.COMMIT)

@@ -1,0 +1,154 @@
+"""The way of every write: the keys are locked, the journal has it, then Milvus.
+
+What Milvus refuses is aborted in the journal. What has no clear answer stays in doubt, and until that is settled
+(``service.redrive``) nothing else is written to the collection.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from vectorstore.config.settings import current
+from vectorstore.domain.arrow import to_arrow
+from vectorstore.domain.batch import Batch
+from vectorstore.domain.errors import (
+    Conflict,
+    DeadlineExceeded,
+    EngineFailed,
+    JournalUnavailable,
+    OutcomeUnknown,
+    VectorStoreError,
+    WritesHeld,
+)
+from vectorstore.domain.models import RowId
+from vectorstore.journal import recovery
+from vectorstore.journal.frame import Op
+from vectorstore.journal.locks import key_locks
+from vectorstore.journal.payload import pack_keys, pack_rows
+from vectorstore.journal.writer import Draft, writer
+from vectorstore.models import CollectionRecord
+from vectorstore.monitoring import request_id
+from vectorstore.optimization.shared_state import State
+from vectorstore.service.catalogue import KnownCollection, forget, look_up
+from vectorstore.service.context import Scope
+from vectorstore.service.definitions import ensure_recorded
+from vectorstore.service.redrive import in_doubt, redrive
+
+_UNCLEAR = (OutcomeUnknown, EngineFailed, DeadlineExceeded)
+_LOOK_FOR_THE_DEAD_S = 2.0
+_looked_at = float("-inf")
+
+
+@contextmanager
+def writing(
+    scope: Scope, known: KnownCollection, keys: Sequence[RowId] | None
+) -> Iterator[tuple[KnownCollection, State]]:
+    """Hold the right to write ``keys`` (None: everything), with the collection as it is once that is held.
+
+    Raises:
+        Conflict: it was replaced by another one meanwhile.
+        WritesHeld: a former write is in doubt, and Milvus does not answer.
+        Overloaded: others held some of the keys for too long.
+    """
+    _end_the_dead()
+    known = _with_record(scope, known)
+    for _ in range(2):
+        with key_locks(lock_folder(), known.uid, keys):
+            if not in_doubt(known.uid):
+                fresh, state = look_up(scope, known.schema.name)
+                if fresh.uid != known.uid:
+                    raise Conflict(f"The collection {known.schema.name} was replaced meanwhile; ask again.")
+                ensure_recorded(scope, fresh, state)
+                yield dataclasses.replace(fresh, rows=known.rows, denied=known.denied), state
+                return
+        with key_locks(lock_folder(), known.uid, None):
+            redrive(scope, known)
+    raise WritesHeld("Writes to the collection keep losing their answers; look at Milvus's log.", retry_after=5)
+
+
+def _with_record(scope: Scope, known: KnownCollection) -> KnownCollection:
+    """A collection whose record was deleted is adopted again, as another one."""
+    if CollectionRecord.objects.filter(pk=known.record_id, uid=known.uid).exists():
+        return known
+    forget(scope)
+    fresh, _ = look_up(scope, known.schema.name)
+    return dataclasses.replace(fresh, rows=known.rows, denied=known.denied)
+
+
+def lock_folder() -> Path:
+    return current().data_dir / "locks"
+
+
+class Step:
+    """``applied`` is set once Milvus has done a part: from then on a refusal leaves the write half done."""
+
+    __slots__ = ("applied",)
+
+    def __init__(self) -> None:
+        self.applied = False
+
+
+@contextmanager
+def journalled(known: KnownCollection, draft: Draft) -> Iterator[Step]:
+    """The journal has ``draft`` before the body runs, and what became of it afterwards.
+
+    Raises:
+        JournalUnavailable: it cannot be written; the body has not run.
+        OutcomeUnknown: the body's write has no clear outcome.
+    """
+    step = Step()
+    if not known.point_in_time:
+        yield step
+        return
+    (entry,) = writer().intend(draft)
+    try:
+        yield step
+    except VectorStoreError as error:
+        if not step.applied and not isinstance(error, _UNCLEAR):
+            _abort(entry.seq, draft.uid)
+            raise
+        writer().doubt(entry.seq)
+        if isinstance(error, OutcomeUnknown):
+            raise
+        raise OutcomeUnknown(
+            f"Milvus did not do all of the write ({error.detail}) It will be sent again until it is done; until then"
+            " the collection takes no other writes."
+        ) from error
+    except BaseException:
+        writer().doubt(entry.seq)
+        raise
+    writer().resolve(entry.seq, draft.uid, Op.COMMIT)
+
+
+def _abort(seq: int, uid: str) -> None:
+    try:
+        writer().resolve(seq, uid, Op.ABORT)
+    except JournalUnavailable:  # left open, it is sent again, and refused again
+        writer().doubt(seq)
+
+
+def put(known: KnownCollection, batch: Batch, partition: str, note: str) -> Draft:
+    """Rows to be there as a whole; ``note`` says by which act."""
+    rows = pack_rows(to_arrow(batch, known.schema)) if known.point_in_time else b""
+    return Draft(Op.PUT, known.uid, rows, batch.size, request_id.current.get(), {"partition": partition, "by": note})
+
+
+def gone(known: KnownCollection, keys: Sequence[RowId], note: str) -> Draft:
+    """Keys to be gone."""
+    packed = pack_keys(keys, known.schema.primary) if known.point_in_time else b""
+    return Draft(Op.DEL, known.uid, packed, len(keys), request_id.current.get(), {"by": note})
+
+
+def cleared(known: KnownCollection, partition: str | None, note: str) -> Draft:
+    """All rows to be gone, or those of one partition."""
+    return Draft(Op.CLEAR, known.uid, b"", 0, request_id.current.get(), {"partition": partition, "by": note})
+
+
+def _end_the_dead() -> None:
+    global _looked_at
+    if time.monotonic() - _looked_at < _LOOK_FOR_THE_DEAD_S:
+        return
+    _looked_at = time.monotonic()
+    recovery.end_the_dead()
