@@ -11,7 +11,7 @@ import orjson
 from vectorstore.domain.definition import Definition, from_json
 from vectorstore.domain.errors import JournalBroken, WritesHeld
 from vectorstore.journal.changes import Change, Cleared, Gone, Rows
-from vectorstore.journal.frame import BrokenFrame, Frame, Op, read_frame, read_frames
+from vectorstore.journal.frame import ENTRIES, BrokenFrame, Frame, Op, read_frame, read_frames
 from vectorstore.journal.payload import unpack_keys, unpack_rows
 from vectorstore.journal.segment import sha256_of
 from vectorstore.journal.writer import folder, writer
@@ -92,6 +92,7 @@ def frame_of(seq: int, locate: Locate = local) -> Frame:
 
 def definition_at(uid: str, until: int, locate: Locate = local) -> tuple[Definition, bool] | None:
     """How the collection was made up at entry ``until``, and whether it was dropped by then; None: not known."""
+    writer().flush()
     entry = JournalEntry.objects.filter(uid=uid, op="DEF", seq__lte=until, state="committed").order_by("-seq").first()
     if entry is None:
         return None
@@ -156,7 +157,7 @@ class _Files:
     def frame(self, entry: JournalEntry) -> Frame:
         segment = entry.segment
         try:
-            frame = read_frame(self._file(segment), entry.offset)
+            frame = self._frame(entry, self._file(segment))
         except FileNotFoundError:
             raise JournalBroken(f"The segment {segment.name} with entry {entry.seq} is missing.") from None
         except BrokenFrame as error:
@@ -164,6 +165,12 @@ class _Files:
         if frame is None or frame.seq != entry.seq or frame.uid != entry.uid:
             raise JournalBroken(f"Entry {entry.seq} is not where it should be in {segment.name}.")
         return frame
+
+    def _frame(self, entry: JournalEntry, file: BinaryIO) -> Frame | None:
+        if entry.offset >= 0:
+            return read_frame(file, entry.offset)
+        # Its writer has not told the index yet.
+        return next((frame for frame in read_frames(file) if frame.seq == entry.seq and frame.op in ENTRIES), None)
 
     def _file(self, segment: JournalSegment) -> BinaryIO:
         if segment.pk not in self._open:
