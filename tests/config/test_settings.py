@@ -54,6 +54,10 @@ def test_an_empty_variable_is_as_good_as_none(name: str) -> None:
         ("DATABASE_URL", "mysql://root:hunter2@db/x", "postgresql://"),
         ("REDIS_URL", "http://:hunter2@redis", "redis://"),
         ("VECTORSTORE_CSRF_TRUSTED_ORIGINS", "vectors.example.org", "https://"),
+        ("VECTORSTORE_BACKUP_URL", "ftp://hunter2", "file:///folder"),
+        ("VECTORSTORE_BACKUP_URL", "s3://me:hunter2@bucket/x", "no credentials"),
+        ("VECTORSTORE_BACKUP_SECRET_KEY", "hunter2", "come together"),
+        ("VECTORSTORE_BACKUP_KEYS", "hunter2", "at least 32"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_and_never_repeated(name: str, value: str, says: str) -> None:
@@ -93,10 +97,15 @@ def test_mutual_tls_needs_all_three_files(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_shown_by_repr() -> None:
+    urls = {
+        "REDIS_URL": "redis://hunter2",
+        "DATABASE_URL": "postgresql://hunter2",
+        "VECTORSTORE_BACKUP_URL": "s3://hunter2/x",
+    }
     environment = {
-        name: {"REDIS_URL": "redis://hunter2", "DATABASE_URL": "postgresql://hunter2"}.get(name, "hunter2" * 5)
+        name: urls.get(name, "hunter2" * 5)
         for name in variables().values()
-        if re.search("PASSWORD|(SECRET|API)_KEY$|KEYS$|TOKEN|_URL$", name)
+        if re.search("PASSWORD|(SECRET|API|ACCESS)_KEY$|KEYS$|TOKEN|_URL$", name)
     }
     assert len(environment) >= 8
     assert "hunter2" not in repr(load({**environment, "MILVUS_USER": "root"}))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
+from vectorstore.config.collection_config import SCRATCH_PREFIX
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import EngineUnavailable, OutcomeUnknown, VectorStoreError
@@ -16,7 +17,7 @@ from vectorstore.domain.models import DataType
 
 log = logging.getLogger(__name__)
 
-PROBE_PREFIX = "_vectorstore_probe_"
+PROBE_PREFIX = f"{SCRATCH_PREFIX}probe_"
 DATABASE = "default"
 DIMENSION = 8
 _ROWS = 1100  # Milvus builds no index over fewer than 1,024 rows of a segment

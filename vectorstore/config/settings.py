@@ -72,6 +72,11 @@ class Settings:
     embedding_api_key: str = _var("VECTORSTORE_EMBEDDING_API_KEY", "", secret=True)
     embedding_hosts: tuple[str, ...] = _var("VECTORSTORE_EMBEDDING_HOSTS", ())
 
+    backup_url: str = _var("VECTORSTORE_BACKUP_URL", "", secret=True)
+    backup_access_key: str = _var("VECTORSTORE_BACKUP_ACCESS_KEY", "", secret=True)
+    backup_secret_key: str = _var("VECTORSTORE_BACKUP_SECRET_KEY", "", secret=True)
+    backup_keys: tuple[str, ...] = _var("VECTORSTORE_BACKUP_KEYS", (), secret=True)
+
     django_settings_module: str = _var("DJANGO_SETTINGS_MODULE", "project.settings.dev")
     admin_password: str = _var("VECTORSTORE_ADMIN_PASSWORD", "", secret=True)
     secret_key: str = _var("VECTORSTORE_SECRET_KEY", "", secret=True)
@@ -113,6 +118,7 @@ def load(environment: Mapping[str, str]) -> Settings:
     _check_tls(settings)
     _check_keys(settings)
     _check_urls(settings)
+    _check_backup(settings)
     return settings
 
 
@@ -194,3 +200,22 @@ def _check_urls(settings: Settings) -> None:
             raise ImproperlyConfigured(
                 "VECTORSTORE_CSRF_TRUSTED_ORIGINS should be origins such as https://vectors.example.org."
             )
+
+
+def _check_backup(settings: Settings) -> None:
+    url = settings.backup_url
+    if url and not url.startswith(("file:///", "s3://")):
+        raise ImproperlyConfigured(
+            "VECTORSTORE_BACKUP_URL should be file:///folder or s3://bucket/prefix?endpoint_url=…&region=…"
+        )
+    if "@" in url.removeprefix("s3://").split("/")[0]:
+        raise ImproperlyConfigured(
+            "VECTORSTORE_BACKUP_URL should hold no credentials: they are VECTORSTORE_BACKUP_ACCESS_KEY and"
+            " VECTORSTORE_BACKUP_SECRET_KEY."
+        )
+    if bool(settings.backup_access_key) != bool(settings.backup_secret_key):
+        raise ImproperlyConfigured(
+            "VECTORSTORE_BACKUP_ACCESS_KEY and VECTORSTORE_BACKUP_SECRET_KEY should come together."
+        )
+    if any(len(key) < 32 for key in settings.backup_keys):
+        raise ImproperlyConfigured("VECTORSTORE_BACKUP_KEYS should be keys of at least 32 random characters.")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from vectorstore.adapters.probe_scratch import PROBE_PREFIX
 from vectorstore.adapters.read_calls import RowQuery
+from vectorstore.config.collection_config import SCRATCH_PREFIX
 from vectorstore.config.settings import current
 from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import (
@@ -42,7 +42,7 @@ class CollectionService(Service):
                 name
                 for name in engine_of(scope.cluster).adapter.list_collections(scope.database)
                 if search.lower() in name.lower()
-                and not name.startswith(PROBE_PREFIX)
+                and not name.startswith(SCRATCH_PREFIX)
                 and rights.decide("collection.view", scope.cluster, scope.database, name).allowed
             ]
             act.rows = len(found)
@@ -83,7 +83,7 @@ class CollectionService(Service):
                 raise
             made = engine.adapter.describe_collection(self.scope.database, collection.name)
             records.finish(record, made, indexes, spec)
-            return self._view(changed(self.scope, collection.name))
+            return self._view(changed(self.scope, collection.name, born=True))
 
     def _build(self, collection: Collection, indexes: Sequence[IndexSpec], replicas: int) -> None:
         adapter = engine_of(self.scope.cluster).adapter

@@ -1,11 +1,11 @@
 """Definitions of collections in the journal: one after each change, so that any moment can be made again."""
 
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from vectorstore.domain.definition import Definition, to_json
-from vectorstore.domain.errors import NotFound
 from vectorstore.journal.frame import Op
 from vectorstore.journal.reading import definition_at
 from vectorstore.journal.sequence import position
@@ -16,8 +16,8 @@ from vectorstore.optimization.shared_state import State
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
 from vectorstore.service.context import Scope
 
-_recorded: dict[str, tuple[int, int]] = {}
-"""By uid: the catalogue's version and the record's generation that the journal's last definition was compared at."""
+_recorded: dict[str, int] = {}
+"""By uid: the catalogue's version at which the journal's last definition was compared."""
 
 
 def definition_of(scope: Scope, known: KnownCollection) -> Definition:
@@ -42,47 +42,39 @@ def definition_of(scope: Scope, known: KnownCollection) -> Definition:
     )
 
 
-def changed(scope: Scope, name: str) -> KnownCollection:
-    """The collection was changed: no process may use what it remembers, and the journal gets its new definition."""
+def changed(scope: Scope, name: str, **notes: Any) -> KnownCollection:
+    """The collection was changed: no process may use what it remembers, and the journal gets its new definition.
+
+    ``notes`` go with it: ``born`` says that it began empty, ``origin`` what it was restored from.
+    """
     forget(scope)
     known, state = look_up(scope, name)
-    ensure_recorded(scope, known, state)
+    ensure_recorded(scope, known, state, **notes)
     return known
 
 
-def ensure_recorded(scope: Scope, known: KnownCollection, state: State) -> None:
+def ensure_recorded(scope: Scope, known: KnownCollection, state: State, **notes: Any) -> None:
     """That the journal's last definition of the collection is the one it has."""
     if not known.point_in_time:
         return
-    if state.catalogue is not None and _recorded.get(known.uid, (None,))[0] == state.catalogue:
+    if state.catalogue is not None and _recorded.get(known.uid) == state.catalogue:
         return
     definition = definition_of(scope, known)
     last = definition_at(known.uid, position()[0])
     if last != (definition, False):
-        _write(definition, dropped=False)
+        _write(definition, {"dropped": False, **notes})
     if state.catalogue is not None:
-        _recorded[known.uid] = (state.catalogue, 0)
+        _recorded[known.uid] = state.catalogue
 
 
 def dropped(definition: Definition) -> None:
     """The collection is gone from Milvus."""
-    _write(definition, dropped=True)
+    _write(definition, {"dropped": True})
 
 
-def last_definition(uid: str) -> Definition:
-    """
-    Raises:
-        NotFound: the journal has none.
-    """
-    found = definition_at(uid, position()[0])
-    if found is None:
-        raise NotFound("The journal knows nothing of this collection.")
-    return found[0]
-
-
-def _write(definition: Definition, *, dropped: bool) -> None:
+def _write(definition: Definition, notes: dict[str, Any]) -> None:
     """It is recorded when it has happened, so its outcome is known."""
     payload = orjson.dumps(to_json(definition))
-    draft = Draft(Op.DEF, definition.uid, payload, 0, request_id.current.get(), {"dropped": dropped})
+    draft = Draft(Op.DEF, definition.uid, payload, 0, request_id.current.get(), notes)
     (entry,) = writer().intend(draft)
     writer().resolve(entry.seq, definition.uid, Op.COMMIT)

@@ -1,15 +1,17 @@
 """The rows that record collections, as ``CollectionService`` keeps them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from vectorstore.adapters.collection_calls import EngineCollection
 from vectorstore.domain.collection import Collection
+from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import AlreadyExists
 from vectorstore.domain.models import IndexSpec
 from vectorstore.domain.requests import CollectionChanges, CollectionSpec, IndexRequest
@@ -85,3 +87,34 @@ def change(record_id: int, changes: CollectionChanges) -> None:
 
 def rename(record_id: int, new_name: str) -> None:
     CollectionRecord.objects.filter(pk=record_id).update(name=new_name, generation=F("generation") + 1)
+
+
+def restored(scope: Scope, definition: Definition, made: EngineCollection, name: str) -> CollectionRecord:
+    """The record of a collection that was made from a definition; one that is there already is brought up to it."""
+    owner = User.objects.filter(username=definition.owner).first() if definition.owner else None
+    schema = replace(definition.schema, name=name, shards=made.schema.shards)
+    values: dict[str, Any] = {
+        "engine_id": made.engine_id,
+        "description": definition.schema.description,
+        "schema": schema_as_json(schema),
+        "defaults": {field.name: field.default for field in schema.fields if field.default is not None},
+        "auto_id": definition.schema.auto_id,
+        "expected_rows": definition.expected_rows,
+        "replicas": definition.replicas,
+        "loaded": definition.loaded and bool(definition.indexes),
+        "protected": definition.protected,
+        "embedding": definition.embedding,
+        "owner": owner,
+        "adopted": False,
+    }
+    record, _ = CollectionRecord.objects.update_or_create(
+        cluster=scope.cluster, database=scope.database, name=name, defaults=values
+    )
+    for index in definition.indexes:
+        record_index(record.pk, index, definition.requested.get(index.field, str(index.kind)))
+    return record
+
+
+def forget_record(scope: Scope, name: str) -> None:
+    """The record of a collection that is not there, if there is one."""
+    CollectionRecord.objects.filter(cluster=scope.cluster, database=scope.database, name=name).delete()

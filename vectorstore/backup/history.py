@@ -1,0 +1,130 @@
+"""Where the rows of a collection at a moment can be had: which set, and which stretch of the journal over it.
+
+A collection that was made through the gateway, and whose journal is whole, needs no set: it began empty. One that was
+restored began as what it was restored from.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vectorstore.backup.encryption import Keyring
+from vectorstore.backup.repository import Repository
+from vectorstore.domain.definition import Definition
+from vectorstore.domain.errors import JournalBroken, NotFound
+from vectorstore.journal.changes import Change
+from vectorstore.journal.reading import Locate, changes, check_chain, definition_at, frame_of
+from vectorstore.models import Backup, CollectionRecord, JournalEntry
+
+READABLE = ("succeeded", "verified")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The state of collection ``uid`` at entry ``until``: the set (None: it began empty, or as ``origin``), then the
+    journal after ``after``."""
+
+    uid: str
+    until: int
+    set_id: str | None
+    after: int
+    origin: "Source | None" = None
+
+    def changes(self, repository: Repository, keys: Keyring, scratch: Path, locate: Locate) -> Iterator[Change]:
+        """Newest first, for ``merge.live_rows``."""
+        yield from changes(self.uid, self.after, self.until, locate)
+        if self.set_id is not None:
+            yield from repository.changes(self.set_id, self.uid, keys, scratch)
+        elif self.origin is not None:
+            yield from self.origin.changes(repository, keys, scratch, locate)
+
+    def check(self, locate: Locate) -> None:
+        """
+        Raises:
+            JournalBroken: the stretch of the journal is not whole; the detail names the first entry that is not.
+        """
+        check_chain(self.after, self.until, locate)
+        if self.set_id is None and self.origin is not None:
+            self.origin.check(locate)
+
+    @property
+    def entries(self) -> int:
+        """How many writes lie over the set."""
+        found = JournalEntry.objects.filter(
+            uid=self.uid, seq__gt=self.after, seq__lte=self.until, state="committed", op__in=("PUT", "DEL", "CLEAR")
+        )
+        return found.count() + (self.origin.entries if self.set_id is None and self.origin else 0)
+
+
+def source_of(uid: str, until: int) -> Source:
+    """
+    Raises:
+        NotFound: the state at ``until`` cannot be had.
+    """
+    backup = newest_set(uid, until)
+    if backup is not None:
+        return Source(uid, until, backup.set_id, backup.end_seq or 0)
+    first = JournalEntry.objects.filter(uid=uid).order_by("seq").first()
+    if first is None or first.seq > until:
+        raise NotFound("Neither a backup nor the journal has the collection at that time.")
+    notes = frame_of(first.seq).notes if first.op == "DEF" else {}
+    if notes.get("born"):
+        return Source(uid, until, None, first.seq - 1)
+    if origin := notes.get("origin"):
+        return Source(uid, until, None, first.seq - 1, source_of(str(origin["uid"]), int(origin["until"])))
+    raise NotFound("No backup of the collection was made by that time, and its journal does not begin with it.")
+
+
+def newest_set(uid: str, until: int) -> Backup | None:
+    """The newest set that holds the collection and ends by ``until``."""
+    sets = Backup.objects.filter(state__in=READABLE, consistency="exact", end_seq__lte=until).order_by("-end_seq")
+    return next((found for found in sets if any(item["uid"] == uid for item in found.collections)), None)
+
+
+def uid_at(cluster: str, database: str, name: str, until: int) -> str:
+    """Which collection had the name at entry ``until``.
+
+    Raises:
+        NotFound: none that is known of.
+    """
+    live = CollectionRecord.objects.filter(cluster=cluster, database=database, name=name).first()
+    if live is not None and (found := definition_at(live.uid, until)) and found[0].name == name and not found[1]:
+        return live.uid
+    for seq, uid in definitions(until):
+        found = definition_at(uid, seq)
+        if found is None or (found[0].cluster, found[0].database, found[0].name) != (cluster, database, name):
+            continue
+        last = definition_at(uid, until)
+        if last is not None and last[0].name == name and not last[1]:
+            return uid
+    raise NotFound(f"No collection had the name {name[:255]!r} at that time, as far as the journal goes.")
+
+
+def definitions(until: int) -> Iterator[tuple[int, str]]:
+    """(number, uid) of every definition up to ``until``, newest first."""
+    found = JournalEntry.objects.filter(op="DEF", seq__lte=until, state="committed").order_by("-seq")
+    yield from found.values_list("seq", "uid").iterator(1_000)
+
+
+def entry_at(moment: datetime) -> int:
+    """The number of the last entry at or before a time; 0 where there is none."""
+    found = JournalEntry.objects.filter(at__lte=moment).order_by("-seq").values_list("seq", flat=True).first()
+    return found or 0
+
+
+def definition_of_source(source: Source, repository: Repository) -> Definition:
+    """How the collection was made up at that moment.
+
+    Raises:
+        NotFound, JournalBroken, BackupDamaged: it cannot be had.
+    """
+    found = definition_at(source.uid, source.until)
+    if found is not None:
+        return found[0]
+    if source.set_id is None:
+        raise JournalBroken("The journal has no definition of the collection at that time.")
+    entry = repository.manifest(source.set_id).collection(source.uid)
+    if entry is None:
+        raise NotFound(f"The backup {source.set_id} does not hold the collection.")
+    return repository.definition(entry)

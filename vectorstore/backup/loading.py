@@ -1,0 +1,151 @@
+"""Rows of a source into a new collection of Milvus, each live row once, and the proof that they are there."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vectorstore.adapters.milvus_adapter import MilvusAdapter
+from vectorstore.adapters.read_calls import RowQuery
+from vectorstore.domain.arrow import PARTITION, from_arrow, to_arrow
+from vectorstore.domain.collection import Collection
+from vectorstore.domain.definition import Definition
+from vectorstore.domain.digest import RowHasher, RunningDigest
+from vectorstore.domain.errors import DeadlineExceeded, EngineFailed, OutcomeUnknown
+from vectorstore.domain.models import Consistency
+from vectorstore.service.work import Work
+
+BUILD_DEADLINE_S = 3600.0
+_BATCH_BYTES = 16 * 1024 * 1024
+_BATCH_ROWS = 20_000
+_CHUNK_ROWS = 100_000
+
+
+class Loader:
+    """Loads into the collection ``schema`` (whose name is the scratch one), which ``create`` makes.
+
+    ``with_partitions``: rows go to the partitions that they name; a partition key chooses by itself.
+    """
+
+    def __init__(self, work: Work, adapter: MilvusAdapter, database: str, definition: Definition, name: str) -> None:
+        self._work, self._adapter, self._database = work, adapter, database
+        self._definition = definition
+        self.schema: Collection = replace(definition.schema, name=name)
+        keyed = any(field.partition_key for field in definition.schema.fields)
+        self._places = definition.partitions if not keyed else ()
+        self._resumed = False
+        self.digest = RunningDigest()
+
+    def create(self) -> None:
+        """Make the collection, empty; what a former run has made is kept."""
+        if self._adapter.has_collection(self._database, self.schema.name):
+            self._resumed = True
+            return
+        self._adapter.create_collection(self._database, self.schema)
+        for partition in self._places:
+            self._adapter.create_partition(self._database, self.schema.name, partition)
+
+    def load(self, rows: Iterator[pa.RecordBatch], total: int | None) -> None:
+        """Write every row. The chunks that a former run has written are passed over.
+
+        The one that it was writing is written again, over itself.
+        """
+        hasher = RowHasher(self._definition.schema)
+        done = chunk = in_chunk = 0
+        written, again = self._work.finished("rows/0") is not None, self._resumed
+        for batch in _batches(rows):
+            self._work.check()
+            self.digest.add(hasher.hashes(batch))
+            if not written:
+                self._write(batch, again=again)
+            done, in_chunk = done + batch.num_rows, in_chunk + batch.num_rows
+            self._work.progress(done, total, "rows")
+            if in_chunk >= _CHUNK_ROWS:
+                if not written:
+                    self._work.finish(f"rows/{chunk}")
+                    again = False
+                chunk, in_chunk = chunk + 1, 0
+                written = self._work.finished(f"rows/{chunk}") is not None
+        self._adapter.flush(self._database, self.schema.name)
+
+    def _write(self, rows: pa.RecordBatch, *, again: bool) -> None:
+        write = self._adapter.upsert if again else self._adapter.insert
+        named = rows.column(PARTITION)
+        for place in pc.unique(named).to_pylist() if self._places else [""]:
+            part = rows.filter(pc.equal(named, place)) if self._places else rows
+            batch = from_arrow(part, self.schema)
+            target = place if place in self._places else ""
+            write(self._database, self.schema, batch, target)
+
+    def index(self) -> None:
+        """Build the indexes, each to its end."""
+        there = {state.spec.field for state in self._adapter.list_indexes(self._database, self.schema.name)}
+        for spec in self._definition.indexes:
+            if spec.field not in there:
+                with suppress(OutcomeUnknown):  # it takes longer than a call may: it goes on in Milvus
+                    self._adapter.create_index(self._database, self.schema.name, spec)
+            self._wait_for_index(spec.field)
+
+    def _wait_for_index(self, field: str) -> None:
+        ends = time.monotonic() + BUILD_DEADLINE_S
+        while True:
+            self._work.check()
+            try:
+                self._adapter.wait_for_index(self._database, self.schema.name, field, deadline=1)
+                return
+            except DeadlineExceeded:
+                if time.monotonic() > ends:
+                    raise
+
+    @property
+    def indexed(self) -> bool:
+        """Whether every vector field has an index, without which it cannot be loaded."""
+        fields = {spec.field for spec in self._definition.indexes}
+        return all(field.name in fields for field in self.schema.vector_fields)
+
+    def into_memory(self, deadline: float) -> None:
+        """Load it, with one replica: what it keeps is chosen when it has its name."""
+        self._adapter.load_collection(self._database, self.schema.name, 1, deadline)
+
+    def check(self) -> None:
+        """Read everything back, at strong consistency; the collection has to be loaded.
+
+        Raises:
+            EngineFailed: it holds other rows than were loaded.
+        """
+        query = RowQuery(expression="", output_fields=[], consistency=Consistency.STRONG)
+        hasher, found = RowHasher(self._definition.schema), RunningDigest()
+        for batch in self._adapter.scan(self._database, self.schema, query):
+            self._work.check()
+            found.add(hasher.hashes(to_arrow(batch, self.schema)))
+            self._work.progress(found.rows, self.digest.rows, "rows")
+        counted = self._adapter.count(self._database, self.schema, query)
+        if (found.rows, found.hex) != (self.digest.rows, self.digest.hex) or counted != self.digest.rows:
+            raise EngineFailed(
+                f"{self.digest.rows} rows were loaded; Milvus counts {counted} and gives {found.rows}, or other ones."
+                " Nothing was kept."
+            )
+
+
+def _batches(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """In pieces that fit into one message, gathered from small ones; the same pieces in every run."""
+    waiting: list[pa.RecordBatch] = []
+    size = count = 0
+    for batch in rows:
+        step = max(1, min(_BATCH_ROWS, _BATCH_BYTES * batch.num_rows // max(batch.nbytes, 1)))
+        for start in range(0, batch.num_rows, step):
+            piece = batch.slice(start, step)
+            if waiting and (size + piece.nbytes > _BATCH_BYTES or count + piece.num_rows > _BATCH_ROWS):
+                yield _joined(waiting)
+                waiting, size, count = [], 0, 0
+            waiting.append(piece)
+            size, count = size + piece.nbytes, count + piece.num_rows
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pieces[0] if len(pieces) == 1 else pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]

@@ -1,0 +1,171 @@
+"""The work of a backup: planned, copying, folding, sealed, verified."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from vectorstore.adapters.capabilities import Capabilities
+from vectorstore.backup.capture import Capture
+from vectorstore.backup.manifest import Manifest, Moment
+from vectorstore.backup.place import BackupPlace, backup_place
+from vectorstore.backup.verify import Level, Verdict, verify
+from vectorstore.backup.writer import SetWriter
+from vectorstore.domain.errors import BackupDamaged, NotFound
+from vectorstore.journal.reading import settle
+from vectorstore.journal.sequence import position
+from vectorstore.models import Backup, Grant
+from vectorstore.service.catalogue import look_up
+from vectorstore.service.context import Scope
+from vectorstore.service.engines import engine_of
+from vectorstore.service.work import Cancelled, Work
+
+
+def run_backup(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
+    """Make the set of the row ``params["backup"]``; on failure or cancellation nothing of it stays.
+
+    Raises:
+        VectorStoreError: it could not be made; the row says so.
+    """
+    row = Backup.objects.select_related("parent").get(set_id=params["backup"])
+    with backup_place() as place:
+        try:
+            if row.state == "running":
+                _record(row, *_made(work, scope, row, place))
+            work.stage("verifying")
+            _check(work, row, place)
+        except Cancelled:
+            place.repository.delete(row.set_id)
+            row.delete()
+            raise
+    work.say(f"{row.rows} rows, {row.size_bytes} bytes")
+    return {"backup": row.set_id, "rows": row.rows, "size_bytes": row.size_bytes}
+
+
+def _made(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Manifest, str]:
+    try:
+        return place.repository.sealed(row.set_id)  # by a former run, which ended before it could say so
+    except NotFound:
+        return _make(work, scope, row, place)
+
+
+def _make(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Manifest, str]:
+    work.stage("pinned")
+    wanted = work.finished("collections") or {"names": [item["name"] for item in row.collections]}
+    work.finish("collections", wanted)
+    captures = [Capture(work, scope, look_up(scope, name)[0]) for name in wanted["names"]]
+    parent = row.parent.set_id if row.parent else None
+    made = SetWriter(place.repository, row.set_id, place.scratch, keys=place.keys, parent=parent)
+    began = Moment(min((c.start for c in captures if c.start is not None), default=None), timezone.now())
+    work.stage("copying")
+    writers, parents, done = [], {}, 0
+    work.progress(0, sum(capture.rows_expected() for capture in captures), "rows")
+    for capture in captures:
+        writer = made.collection(capture.definition, _grants(capture.definition.name, scope))
+        parents[capture.known.uid] = _parent_end(row, capture, place)
+        if parents[capture.known.uid] is None:
+            done += capture.read_base(writer, done)
+        writers.append(writer)
+    work.stage("folding")
+    exact = all(capture.known.point_in_time for capture in captures)
+    until, at, timeline = position()
+    settle([capture.known.uid for capture in captures if capture.known.point_in_time], until)
+    for capture, writer in zip(captures, writers, strict=True):
+        work.check()
+        seq = until if capture.known.point_in_time else None
+        capture.finish(writer, seq, place.locate, parents[capture.known.uid])
+    work.stage("sealing")
+    work.check()
+    able: Capabilities = engine_of(scope.cluster).capabilities
+    return made.seal(
+        start=began,
+        end=Moment(until if exact else None, at),
+        created=timezone.now(),
+        consistency="exact" if exact else "fuzzy",
+        timeline=timeline,
+        engine=able.version,
+        cluster=scope.cluster,
+        database=scope.database,
+        who=row.actor,
+        note=row.note,
+    )
+
+
+def _parent_end(row: Backup, capture: Capture, place: BackupPlace) -> int | None:
+    """The parent's S1, where the parent holds the collection."""
+    if row.parent is None or not capture.known.point_in_time:
+        return None
+    entry = place.repository.manifest(row.parent.set_id).collection(capture.known.uid)
+    return row.parent.end_seq if entry is not None else None
+
+
+def _grants(name: str, scope: Scope) -> list[dict[str, Any]]:
+    """The grants that name exactly this collection, as plain data."""
+    here = Q(collections=name, cluster__in=(scope.cluster, "*"), database__in=(scope.database, "*"))
+    found = Grant.objects.filter(here).select_related("user", "group", "service_account")
+    return [
+        {
+            "user": grant.user.get_username() if grant.user else None,
+            "group": grant.group.name if grant.group else None,
+            "service_account": grant.service_account.name if grant.service_account else None,
+            "role": grant.role,
+            "row_filter": grant.row_filter,
+            "denied_fields": grant.denied_fields,
+            "expires_at": grant.expires_at.isoformat() if grant.expires_at else None,
+        }
+        for grant in found
+    ]
+
+
+def _record(row: Backup, manifest: Manifest, digest: str) -> None:
+    fill(row, manifest, digest)
+    row.state = "succeeded"
+    row.save()
+
+
+def fill(row: Backup, manifest: Manifest, digest: str) -> None:
+    """What the index says of a set, from its manifest."""
+    row.kind, row.cluster, row.database = manifest.kind, manifest.cluster, manifest.database
+    row.timeline, row.consistency = manifest.timeline, manifest.consistency
+    row.start_seq, row.start_at = manifest.start.seq, manifest.start.at
+    row.end_seq, row.end_at = manifest.end.seq, manifest.end.at
+    row.rows, row.size_bytes, row.manifest_sha256 = manifest.rows, manifest.size, digest
+    row.note, row.actor = manifest.note, manifest.who
+    row.collections = [
+        {
+            "uid": entry.uid,
+            "name": entry.name,
+            "rows": entry.rows,
+            "digest": entry.digest,
+            "size_bytes": sum(file.size for file in entry.files),
+        }
+        for entry in manifest.collections
+    ]
+
+
+def _check(work: Work, row: Backup, place: BackupPlace) -> None:
+    """Every byte is read again, then every row."""
+    verdict = check(work, row, place)
+    if not verdict.intact:
+        first = verdict.problems[0]
+        raise BackupDamaged(f"The backup was written and cannot be read back: {first.path}: {first.detail}")
+
+
+def check(work: Work, row: Backup, place: BackupPlace) -> Verdict:
+    """Verify a set and record what came of it.
+
+    Raises:
+        NotFound: it is not on the storage.
+    """
+    try:
+        verdict = verify(place.repository, row.set_id, Level.ROWS, work, place.keys, place.scratch)
+    except NotFound:
+        Backup.objects.filter(pk=row.pk).update(state="failed", error={"code": "not_found", "detail": "it is gone"})
+        raise
+    if verdict.intact:
+        row.state, row.verified_at, row.error = "verified", timezone.now(), None
+    else:
+        problems = [{"path": problem.path, "detail": problem.detail} for problem in verdict.problems[:100]]
+        row.state, row.error = "failed", {"code": "backup_damaged", "problems": problems}
+    row.save(update_fields=["state", "verified_at", "error"])
+    return verdict

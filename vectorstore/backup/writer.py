@@ -1,0 +1,219 @@
+"""A set that is being made: definitions, base, overlay, and at last the manifest, without which it is not there."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from vectorstore.backup.encryption import Keyring
+from vectorstore.backup.manifest import (
+    CHECKSUM,
+    NAME,
+    CollectionEntry,
+    Consistency,
+    File,
+    Layers,
+    Manifest,
+    Moment,
+    write,
+)
+from vectorstore.backup.merge import fold, live_rows
+from vectorstore.backup.parts import PartWriter
+from vectorstore.backup.repository import Repository, folder_of, manifest_checksum
+from vectorstore.backup.storage import CHUNK
+from vectorstore.domain.arrow import PARTITION, arrow_schema
+from vectorstore.domain.definition import Definition, to_json
+from vectorstore.domain.digest import RunningDigest, digest_of
+from vectorstore.domain.errors import Conflict, NotFound
+from vectorstore.journal.changes import Change, Cleared, Gone, Rows
+
+
+class CollectionWriter:
+    """One collection of a set. Base parts may be written by several threads; ``add_base`` tells which count."""
+
+    def __init__(self, made: "SetWriter", definition: Definition, grants: Iterable[dict[str, Any]]) -> None:
+        self._set = made
+        self._of = definition.schema
+        self._uid, self._name, self._grants = definition.uid, definition.name, tuple(grants)
+        self._folder = f"{folder_of(made.set_id)}collections/{definition.uid}/"
+        self._schema = arrow_schema(self._of)
+        if definition.partitions:
+            self._schema = self._schema.append(pa.field(PARTITION, pa.string(), nullable=False))
+        text = orjson.dumps(to_json(definition), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        path = f"{self._folder}schema.json"
+        stored = made.repository.storage.write_bytes(path, text)
+        self._definition = File(path, stored.size, stored.sha256)
+        self._base: list[File] = []
+        self._overlay = Layers()
+        self._outcome: tuple[int, str] | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of base rows: ``$partition`` is one of them where the collection has several partitions."""
+        return self._schema
+
+    def base(self, stem: str = "part") -> PartWriter:
+        """A writer of ``base/<stem>-00000.parquet`` and so on; each range of keys has a stem of its own."""
+        return self._writer(f"base/{stem}", self._schema)
+
+    def add_base(self, files: Iterable[File]) -> None:
+        """Count parts, written now or, as ``kept`` confirms, by a former run of the same job."""
+        self._base += files
+
+    def kept(self, files: Iterable[File]) -> bool:
+        """Whether these are on the storage with their sizes and SHA-256, so that they need not be written again."""
+        storage = self._set.repository.storage
+        for file in files:
+            if not file.path.startswith(self._folder) or storage.size(file.path) != file.size:
+                return False
+            found = hashlib.sha256()
+            try:
+                with storage.open(file.path) as stream:
+                    while chunk := stream.read(CHUNK):
+                        found.update(chunk)
+            except NotFound:
+                return False
+            if found.hexdigest() != file.sha256:
+                return False
+        return True
+
+    def overlay(self, changes: Iterable[Change]) -> None:
+        """Write what ``changes`` (newest first) come to, over the base or the parent.
+
+        Raises:
+            StorageFailed, BackupDamaged: it cannot be written, or they cannot be read.
+        """
+        key = self._of.primary.name
+        keys = pa.schema([self._schema.field(key)])
+        everything, partitions = False, list[str]()
+        with ExitStack() as stack:
+            puts = stack.enter_context(self._writer("overlay/puts", self._schema))
+            deletes = stack.enter_context(self._writer("overlay/deletes", keys))
+            for change in fold(changes, self._of, self._set.scratch):
+                match change:
+                    case Rows(columns=rows):
+                        puts.write(rows.select(self._schema.names))
+                    case Gone(keys=gone):
+                        deletes.write(pa.RecordBatch.from_arrays([pa.array(gone, keys.field(0).type)], schema=keys))
+                    case Cleared(partition=None):
+                        everything = True
+                    case Cleared(partition=str(partition)):
+                        partitions.append(partition)
+            self._overlay = Layers((), puts.close(), deletes.close(), everything or tuple(partitions) or False)
+
+    def count(self) -> RunningDigest:
+        """Rows and digest of what was written, with the parents', by reading it again."""
+        rows = live_rows(self._changes(), self._of, self._set.scratch)
+        return digest_of(rows, self._of)
+
+    def close(self, rows: int, digest: str) -> None:
+        """``rows`` and ``digest`` are the collection's at S1."""
+        self._outcome = (rows, digest)
+
+    def entry(self) -> CollectionEntry:
+        """
+        Raises:
+            Conflict: it was not closed.
+        """
+        if self._outcome is None:
+            raise Conflict(f"The backup of {self._name} has no count and digest yet.")
+        rows, digest = self._outcome
+        return CollectionEntry(self._uid, self._name, rows, digest, self._definition, self._layers(), self._grants)
+
+    def _layers(self) -> Layers:
+        base = tuple(sorted(self._base, key=lambda file: file.path))
+        return Layers(base, self._overlay.puts, self._overlay.deletes, self._overlay.cleared)
+
+    def _changes(self) -> Iterator[Change]:
+        made = self._set
+        encrypted = made.keys if made.keys.first else None
+        yield from made.repository.layer(self._layers(), encrypted, made.scratch)
+        if made.parent is not None:
+            yield from made.repository.changes(made.parent, self._uid, made.keys, made.scratch)
+
+    def _writer(self, stem: str, schema: pa.Schema) -> PartWriter:
+        made = self._set
+        key = self._of.primary.name
+        return PartWriter(made.repository.storage, self._folder + stem, schema, key, encrypt=made.keys.first)
+
+
+class SetWriter:
+    """``scratch`` is a folder for temporary files; the first of ``keys``, where there is one, encrypts.
+
+    Raises:
+        Conflict: there is such a set already.
+    """
+
+    def __init__(
+        self, repository: Repository, set_id: str, scratch: Path, *, keys: Keyring, parent: str | None = None
+    ) -> None:
+        if repository.storage.exists(folder_of(set_id) + NAME):
+            raise Conflict(f"The backup {set_id} is finished already.")
+        self.repository, self.set_id, self.scratch, self.keys, self.parent = repository, set_id, scratch, keys, parent
+        self._collections: list[CollectionWriter] = []
+
+    def collection(self, definition: Definition, grants: Iterable[dict[str, Any]] = ()) -> CollectionWriter:
+        """Begin a collection: its definition is written now."""
+        made = CollectionWriter(self, definition, grants)
+        self._collections.append(made)
+        return made
+
+    def seal(
+        self,
+        *,
+        start: Moment,
+        end: Moment,
+        created: datetime,
+        consistency: Consistency = "exact",
+        timeline: int = 1,
+        engine: str = "",
+        cluster: str = "default",
+        database: str = "default",
+        who: str = "",
+        note: str = "",
+    ) -> tuple[Manifest, str]:
+        """Make the set be there; gives its manifest and the manifest's SHA-256.
+
+        Raises:
+            Conflict: a collection was not closed.
+            StorageFailed: or one of its kinds.
+        """
+        key = self.keys.first
+        manifest = Manifest(
+            set_id=self.set_id,
+            kind="full" if self.parent is None else "incremental",
+            parent=self.parent,
+            start=start,
+            end=end,
+            created=created,
+            collections=tuple(made.entry() for made in self._collections),
+            consistency=consistency,
+            timeline=timeline,
+            engine=engine,
+            cluster=cluster,
+            database=database,
+            encryption_key=key.id if key else None,
+            who=who,
+            note=note,
+        )
+        self._drop_others(manifest)
+        text, folder, storage = write(manifest), folder_of(self.set_id), self.repository.storage
+        storage.write_bytes(folder + NAME, text)
+        storage.write_bytes(folder + CHECKSUM, manifest_checksum(text))
+        return manifest, hashlib.sha256(text).hexdigest()
+
+    def abandon(self) -> None:
+        """Take back all that was written."""
+        self.repository.delete(self.set_id)
+
+    def _drop_others(self, manifest: Manifest) -> None:
+        """A run that was killed can have left parts that this one did not make again."""
+        ours = {file.path for file in manifest.files()}
+        for item in list(self.repository.storage.list(folder_of(self.set_id))):
+            if item.path not in ours:
+                self.repository.storage.delete(item.path)
