@@ -119,10 +119,11 @@ def make_set(
     """A set of one collection, with the count and digest of what is in it."""
     made = SetWriter(repository, set_id, scratch, keys=keys, parent=parent)
     collection = made.collection(of or definition(), [{"role": "reader", "account": "alice"}])
-    with collection.base() as parts:
-        for rows in base:
-            parts.write(rows)
-        collection.add_base(parts.close())
+    if base or parent is None:
+        with collection.base() as parts:
+            for rows in base:
+                parts.write(rows)
+            collection.add_base(parts.close())
     collection.overlay(overlay)
     found = collection.count()
     collection.close(found.rows, found.hex)

@@ -48,6 +48,7 @@ MANIFEST = Manifest(
                 puts=(File("p", 1, "c" * 64, 3, "a\u0000", "é"),),
                 deletes=(File("d", 1, "d" * 64, 3),),
                 cleared=("p", "q"),
+                whole=True,
             ),
             grants=({"role": "reader", "fields": ["a"]},),
         ),

@@ -10,7 +10,7 @@ import pytest
 from tests.backup.made import AT, KEYS, definition, everything, make_set, usual
 from vectorstore.backup.encryption import Keyring
 from vectorstore.backup.manifest import Moment
-from vectorstore.backup.repository import Repository, new_set_id
+from vectorstore.backup.repository import Repository, manifest_checksum, new_set_id
 from vectorstore.backup.storage import Storage
 from vectorstore.backup.storage_local import LocalStorage
 from vectorstore.backup.writer import SetWriter
@@ -142,6 +142,33 @@ def test_sweeping_leaves_finished_and_damaged_sets_alone(storage: Storage, scrat
     before = [item.path for item in storage.list()]
     assert repository.sweep(datetime.now(UTC) + LATER) == []
     assert [item.path for item in storage.list()] == before
+
+
+def test_sets_that_are_built_on_each_other_are_refused(local: LocalStorage, scratch: Path) -> None:
+    repository = Repository.open(local)
+    usual(repository, scratch)
+    text = local.read_bytes("sets/full/manifest.json").replace(b'"parent": null', b'"parent": "increment"')
+    local.write_bytes("sets/full/manifest.json", text)
+    local.write_bytes("sets/full/manifest.sha256", manifest_checksum(text))
+    with pytest.raises(BackupDamaged, match="built on itself"):
+        repository.chain("increment")
+
+
+def test_a_definition_that_was_altered_is_named(local: LocalStorage, scratch: Path) -> None:
+    repository = Repository.open(local)
+    usual(repository, scratch)
+    path = "sets/full/collections/c1/schema.json"
+    local.write_bytes(path, local.read_bytes(path).replace(b"everything", b"everythinG"))
+    with pytest.raises(BackupDamaged, match=f"{path} is not as it was written"):
+        repository.definition(repository.manifest("full").collections[0])
+
+
+def test_a_collection_that_came_after_the_parent_ends_its_chain_there(local: LocalStorage, scratch: Path) -> None:
+    repository = Repository.open(local)
+    make_set(repository, scratch, base=(everything(3),))
+    made = make_set(repository, scratch, "next", parent="full", overlay=(Gone([1]),), of=definition(uid="c2"))
+    assert made.rows == 0
+    assert list(repository.changes("next", "c2", Keyring(), scratch)) == [Gone([1])]
 
 
 @pytest.mark.parametrize("set_id", ["", "..", "a/b", "../x", "-a", "x" * 65, "ä"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,9 +78,9 @@ def test_to_plan_again_after_deleting_deletes_nothing_more(
 @settings(max_examples=100, deadline=None)
 @given(_many, _policy, _window, st.randoms())
 def test_the_order_of_the_sets_does_not_count(
-    sets: list[SetState], policy: Retention, window: datetime | None, random: object
+    sets: list[SetState], policy: Retention, window: datetime | None, random: Random
 ) -> None:
-    mixed = sorted(sets, key=lambda _: random.random())  # type: ignore[attr-defined]
+    mixed = sorted(sets, key=lambda _: random.random())
     one, other = plan(sets, policy, NOW, window), plan(mixed, policy, NOW, window)
     assert (one.keep.keys(), set(one.delete)) == (other.keep.keys(), set(other.delete))
 

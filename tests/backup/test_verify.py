@@ -255,3 +255,22 @@ def test_an_empty_set_is_intact(local: LocalStorage, scratch: Path, work: Unhurr
     make_set(made, scratch)
     found = verify(made, "full", Level.ROWS, work, Keyring(), scratch)
     assert (found.intact, found.rows) == (True, 0)
+
+
+@pytest.mark.parametrize("keys", [Keyring()], indirect=True)
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (lambda text: text.replace(b'"uid": "c1"', b'"uid": "c9"'), "defines c9; the manifest says c1"),
+        (lambda text: text.replace(b'"format": 1', b'"format": 7'), "format 7"),
+        (lambda text: text[:-50], "schema.json"),
+    ],
+    ids=["other", "newer", "cut"],
+)
+def test_a_definition_changed_under_fitting_checksums_is_named(
+    repository: Repository, scratch: Path, text: Callable[[bytes], bytes], says: str
+) -> None:
+    _reseal(repository, "full", FILES[0], text(repository.storage.read_bytes(FILES[0])))
+    (problem,) = _verdict(repository, scratch).problems
+    assert problem.path == FILES[0]
+    assert says in problem.detail

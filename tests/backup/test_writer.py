@@ -1,5 +1,7 @@
 """Making a set: what it holds, resuming, partitions, synthetic full sets."""
 
+import contextlib
+import itertools
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from tests.backup.made import (
     AT,
     KEYS,
     NARROW,
+    NO_KEYS,
     Unhurried,
     definition,
     everything,
@@ -22,14 +25,15 @@ from vectorstore.backup.encryption import Keyring
 from vectorstore.backup.manifest import Moment, file_from
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.repository import Repository
-from vectorstore.backup.storage import Storage
+from vectorstore.backup.storage import Sink, Storage, Stored
 from vectorstore.backup.storage_local import LocalStorage
 from vectorstore.backup.verify import Level, verify
 from vectorstore.backup.writer import SetWriter
 from vectorstore.domain.arrow import PARTITION
 from vectorstore.domain.digest import digest_of
-from vectorstore.domain.errors import Conflict
-from vectorstore.journal.changes import Cleared, Rows
+from vectorstore.domain.errors import Conflict, NotFound
+from vectorstore.journal.changes import Cleared, Gone, Rows
+from vectorstore.service.work import Interrupted
 
 
 @pytest.mark.parametrize("keys", [Keyring(), KEYS], ids=["plain", "encrypted"])
@@ -147,3 +151,86 @@ def test_an_abandoned_set_leaves_nothing(storage: Storage, scratch: Path) -> Non
     made.collection(definition()).overlay([Rows(everything(2))])
     made.abandon()
     assert [item.path for item in storage.list()] == ["repo.json"]
+
+
+def test_a_collection_read_whole_into_an_increment_has_nothing_of_its_parent(
+    local: LocalStorage, scratch: Path
+) -> None:
+    repository = Repository.open(local)
+    make_set(repository, scratch, base=(everything(5),))
+    manifest = make_set(repository, scratch, "next", parent="full", base=(everything(1, 3),))
+    assert (manifest.rows, manifest.collections[0].layers.whole) == (1, True)
+    made = SetWriter(repository, "emptied", scratch, keys=NO_KEYS, parent="full")
+    collection = made.collection(definition())
+    collection.add_base(())
+    assert collection.count().rows == 0
+    found = live_rows(repository.changes("next", "c1", NO_KEYS, scratch), definition().schema, scratch)
+    assert [rows.column("id").to_pylist() for rows in found] == [[3]]
+
+
+def test_a_parent_that_is_not_there_is_refused_at_once(local: LocalStorage, scratch: Path) -> None:
+    with pytest.raises(NotFound, match="no backup lost"):
+        SetWriter(Repository.open(local), "s", scratch, keys=NO_KEYS, parent="lost")
+
+
+class _Mortal(LocalStorage):
+    """A folder whose writer dies at its n-th commit, before or after it."""
+
+    def __init__(self, root: Path, commits: int, after: bool) -> None:
+        super().__init__(root)
+        self._commits, self._after = commits, after
+
+    def create(self, path: str) -> Sink:
+        sink = super().create(path)
+        commit = sink.commit
+
+        def counted() -> Stored:
+            self._commits -= 1
+            if not self._commits and not self._after:
+                raise KeyboardInterrupt
+            stored = commit()
+            if not self._commits:
+                raise KeyboardInterrupt
+            return stored
+
+        sink.commit = counted  # type: ignore[method-assign]
+        return sink
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_backup_killed_at_any_file_is_whole_or_not_there_and_can_be_made_again(
+    tmp_path: Path, scratch: Path, work: Unhurried, after: bool
+) -> None:
+    for commits in itertools.count(1):
+        root = tmp_path / str(commits)
+        Repository.open(LocalStorage(root))
+        dying = Repository.open(_Mortal(root, commits, after))
+        overlay = (Rows(everything(2, 2)), Gone([0]))
+        with contextlib.suppress(KeyboardInterrupt):
+            make_set(dying, scratch, base=(everything(6),), overlay=overlay)
+            break
+        again = Repository.open(LocalStorage(root))
+        sealed = [found.set_id for found in again.scan() if found.manifest is not None]
+        assert sealed == (["full"] if after and commits == 6 else [])
+        if not sealed:
+            make_set(again, scratch, base=(everything(6),), overlay=overlay)
+        assert verify(again, "full", Level.ROWS, work, NO_KEYS, scratch).intact
+    assert commits == 7
+
+
+def test_a_worker_that_lost_its_job_seals_nothing(local: LocalStorage, scratch: Path) -> None:
+    lost = False
+
+    def check() -> None:
+        if lost:
+            raise Interrupted
+
+    made = SetWriter(Repository.open(local), "s", scratch, keys=NO_KEYS, check=check)
+    collection = made.collection(definition())
+    collection.overlay([Rows(everything(2))])
+    collection.close(2, collection.count().hex)
+    lost = True
+    with pytest.raises(Interrupted):
+        made.seal(start=Moment(1, AT), end=Moment(2, AT), created=AT)
+    assert list(Repository.open(local).scan()) == []
+    assert not local.exists("sets/s/manifest.json")

@@ -1,4 +1,4 @@
-"""The manifest of a set: all that is known of it, written last.
+"""The manifest of a set: all that is known of it, written last, after its own SHA-256.
 
 Each format can be read by every later version. ``minimum_reader`` is the oldest format whose reader understands a
 manifest, so that a new format refuses old readers only where it must; names they do not know are passed over.
@@ -44,13 +44,15 @@ class File:
 class Layers:
     """``base``, and over it what changed: ``puts`` and ``deletes`` have no key in common.
 
-    ``cleared`` says that nothing of ``base`` or of the parent is left but what ``puts`` holds; or of which partitions.
+    ``whole``: every row was read into ``base``, so that nothing of the parent is part of it. ``cleared`` says that
+    nothing of ``base`` or of the parent is left but what ``puts`` holds; or of which partitions.
     """
 
     base: tuple[File, ...] = ()
     puts: tuple[File, ...] = ()
     deletes: tuple[File, ...] = ()
     cleared: bool | tuple[str, ...] = False
+    whole: bool = False
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -215,6 +217,7 @@ def _collection(data: dict[str, Any]) -> CollectionEntry:
             puts=tuple(file_from(item) for item in layers["puts"]),
             deletes=tuple(file_from(item) for item in layers["deletes"]),
             cleared=cleared if isinstance(cleared, bool) else tuple(_text(name) for name in cleared),
+            whole=_one_of(layers["whole"], (True, False)),
         ),
         grants=tuple(dict(item) for item in data["grants"]),
     )
@@ -246,7 +249,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _one_of(value: Any, choices: tuple[str, ...]) -> Any:
+def _one_of(value: Any, choices: tuple[str, ...] | tuple[bool, ...]) -> Any:
     if value not in choices:
-        raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+        raise ValueError(f"{value!r} is none of {', '.join(map(str, choices))}")
     return value

@@ -185,28 +185,36 @@ def _float_leaves(schema: pa.Schema) -> Iterator[str]:
         yield from leaves(column.type, column.name)
 
 
-def read_part(storage: Storage, file: File, keys: Keyring | None, scratch: Path) -> Iterator[pa.RecordBatch]:
+def never() -> None:
+    """The ``check`` of what nobody stops."""
+
+
+def read_part(
+    storage: Storage, file: File, keys: Keyring | None, scratch: Path, check: Callable[[], None] = never
+) -> Iterator[pa.RecordBatch]:
     """The rows of a part, in batches of about 16 MB at most.
 
     ``keys`` is None where it is not encrypted. What is not on this machine's disk as it is goes through a nameless
-    file in ``scratch``.
+    file in ``scratch``. ``check`` (``Work.check``) is called for each piece.
 
     Raises:
         NotFound: there is no such file.
         BackupKeyMissing: no key fits.
         BackupDamaged: it cannot be read, or its rows are not those that the manifest counts.
     """
-    with _opened(storage, file.path, keys, scratch) as source:
+    with _opened(storage, file.path, keys, scratch, check) as source:
         found = 0
         try:
             with pq.ParquetFile(source) as parquet:
-                about = parquet.metadata
-                groups = [about.row_group(index) for index in range(about.num_row_groups)]
-                width = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
-                step = max(1, min(_GROUP_ROWS, _GROUP_BYTES // max(width, 1)))
-                for rows in parquet.iter_batches(step):
-                    found += rows.num_rows
-                    yield rows
+                for index in range(parquet.metadata.num_row_groups):
+                    # Group by group: asked for all of them, the reader runs ahead and takes twice the memory.
+                    group = parquet.metadata.row_group(index)
+                    width = group.total_byte_size // max(group.num_rows, 1)
+                    step = max(1, min(_GROUP_ROWS, _GROUP_BYTES // max(width, 1)))
+                    for rows in parquet.iter_batches(step, row_groups=[index]):
+                        check()
+                        found += rows.num_rows
+                        yield rows
         except (pa.ArrowException, OSError) as error:
             raise BackupDamaged(f"{file.path} cannot be read: {str(error)[:200]}") from None
         if found != file.rows:
@@ -214,7 +222,9 @@ def read_part(storage: Storage, file: File, keys: Keyring | None, scratch: Path)
 
 
 @contextmanager
-def _opened(storage: Storage, path: str, keys: Keyring | None, scratch: Path) -> Iterator[Any]:
+def _opened(
+    storage: Storage, path: str, keys: Keyring | None, scratch: Path, check: Callable[[], None]
+) -> Iterator[Any]:
     local = storage.local(path)
     if local is not None and keys is None:
         with storage.open(path) as stream:
@@ -222,6 +232,7 @@ def _opened(storage: Storage, path: str, keys: Keyring | None, scratch: Path) ->
         return
     with storage.open(path) as stream, tempfile.TemporaryFile(dir=scratch) as copy:
         for chunk in decrypted(stream, keys, path) if keys is not None else _chunks(stream):
+            check()
             copy.write(chunk)
         copy.seek(0)
         yield copy

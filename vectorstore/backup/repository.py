@@ -1,14 +1,14 @@
 """The sets on a storage, by what the storage alone tells.
 
-``repo.json`` marks the folder as ours. A set is there once its manifest and the manifest's SHA-256 are, and is gone as
-soon as its manifest is: what else lies in its folder is then nobody's, and is swept later.
+``repo.json`` marks the folder as ours. A set is there once its manifest is, which is written last, and is gone as soon
+as its manifest is: what else lies in its folder is then nobody's, and is swept later.
 """
 
 import hashlib
 import re
 import secrets
+from collections.abc import Callable, Iterator
 from collections.abc import Collection as Group
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +18,9 @@ import orjson
 import pyarrow as pa
 
 from vectorstore.backup.encryption import Keyring
-from vectorstore.backup.manifest import CHECKSUM, NAME, PRODUCT, CollectionEntry, Layers, Manifest
+from vectorstore.backup.manifest import CHECKSUM, NAME, PRODUCT, CollectionEntry, File, Layers, Manifest
 from vectorstore.backup.manifest import read as read_manifest
-from vectorstore.backup.parts import read_part
+from vectorstore.backup.parts import never, read_part
 from vectorstore.backup.storage import Storage
 from vectorstore.domain import definition
 from vectorstore.domain.arrow import PARTITION
@@ -165,8 +165,12 @@ class Repository:
         except ValueError as error:
             raise BackupDamaged(f"{entry.definition.path}: {error}") from None
 
-    def changes(self, set_id: str, uid: str, keys: Keyring, scratch: Path) -> Iterator[Change]:
+    def changes(
+        self, set_id: str, uid: str, keys: Keyring, scratch: Path, check: Callable[[], None] = never
+    ) -> Iterator[Change]:
         """What the set and its parents say of a collection, newest first: for ``merge.live_rows`` and ``fold``.
+
+        ``check`` (``Work.check``) is called for each piece that is read.
 
         Raises:
             NotFound, BackupDamaged, BackupKeyMissing: naming the file.
@@ -175,23 +179,26 @@ class Repository:
             entry = manifest.collection(uid)
             if entry is None:
                 return
-            yield from self.layer(entry.layers, keys if manifest.encryption_key else None, scratch)
+            yield from self.layer(entry.layers, keys if manifest.encryption_key else None, scratch, check)
+            if entry.layers.whole:
+                return
 
-    def layer(self, layers: Layers, keys: Keyring | None, scratch: Path) -> Iterator[Change]:
+    def layer(
+        self, layers: Layers, keys: Keyring | None, scratch: Path, check: Callable[[], None] = never
+    ) -> Iterator[Change]:
         """What one set says of a collection, newest first; ``keys`` is None where it is not encrypted."""
-        for file in layers.puts:
-            for rows in read_part(self.storage, file, keys, scratch):
-                yield rows_of(rows)
-        for file in layers.deletes:
-            for rows in read_part(self.storage, file, keys, scratch):
-                yield Gone(rows.column(0).to_pylist())
+
+        def read(files: tuple[File, ...]) -> Iterator[pa.RecordBatch]:
+            for file in files:
+                yield from read_part(self.storage, file, keys, scratch, check)
+
+        yield from (rows_of(rows) for rows in read(layers.puts))
+        yield from (Gone(rows.column(0).to_pylist()) for rows in read(layers.deletes))
         if layers.cleared is True:
             yield Cleared()
         elif layers.cleared:
             yield from (Cleared(partition) for partition in layers.cleared)
-        for file in layers.base:
-            for rows in read_part(self.storage, file, keys, scratch):
-                yield rows_of(rows)
+        yield from (rows_of(rows) for rows in read(layers.base))
 
     def scan(self) -> Iterator[Found]:
         """Every set, in order of the id, from the storage alone; those that cannot be used too, with the reason."""

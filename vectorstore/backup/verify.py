@@ -5,7 +5,7 @@ Checksums: every SHA-256 (1). Rows: every part decodes, keys are unique, count a
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -24,7 +24,6 @@ from vectorstore.backup.storage import CHUNK
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.digest import RowHasher, RunningDigest
 from vectorstore.domain.errors import BackupDamaged, NotFound
-from vectorstore.journal.changes import Change
 from vectorstore.service.work import Work
 
 
@@ -189,8 +188,7 @@ class _Rows:
     def _check_part(self, file: File, key: str, keys: Keyring | None, seen: SeenKeys) -> None:
         first, last = None, None
         try:
-            for rows in read_part(self._repository.storage, file, keys, self._scratch):
-                self._work.check()
+            for rows in read_part(self._repository.storage, file, keys, self._scratch, self._work.check):
                 column: pa.Array = rows.column(key)
                 new = seen.add(column)
                 if not new.all():
@@ -212,17 +210,14 @@ class _Rows:
     def _check_outcome(self, entry: CollectionEntry) -> None:
         definition = self._repository.definition(entry)
         hasher, digest = RowHasher(definition.schema), RunningDigest()
-        for rows in live_rows(self._changes(entry.uid), definition.schema, self._scratch):
+        set_id, check = self._chain[0].set_id, self._work.check
+        changes = self._repository.changes(set_id, entry.uid, self._keys, self._scratch, check)
+        for rows in live_rows(changes, definition.schema, self._scratch):
             digest.add(hasher.hashes(rows))
             self._done += rows.num_rows
             self._work.progress(self._done, self._total, "rows")
-        where = folder_of(self._chain[0].set_id) + NAME
+        where = folder_of(set_id) + NAME
         if digest.rows != entry.rows:
             self._add(where, f"says that {entry.name} has {entry.rows} rows; its files hold {digest.rows}")
         elif digest.hex != entry.digest:
             self._add(where, f"says that {entry.name} has the digest {entry.digest}; its files have {digest.hex}")
-
-    def _changes(self, uid: str) -> Iterable[Change]:
-        for change in self._repository.changes(self._chain[0].set_id, uid, self._keys, self._scratch):
-            self._work.check()
-            yield change

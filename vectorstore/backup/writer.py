@@ -1,8 +1,9 @@
 """A set that is being made: definitions, base, overlay, and at last the manifest, without which it is not there."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from vectorstore.backup.manifest import (
     write,
 )
 from vectorstore.backup.merge import fold, live_rows
-from vectorstore.backup.parts import PartWriter
+from vectorstore.backup.parts import PartWriter, never
 from vectorstore.backup.repository import Repository, folder_of, manifest_checksum
 from vectorstore.backup.storage import CHUNK
 from vectorstore.domain.arrow import PARTITION, arrow_schema
@@ -49,6 +50,7 @@ class CollectionWriter:
         stored = made.repository.storage.write_bytes(path, text)
         self._definition = File(path, stored.size, stored.sha256)
         self._base: list[File] = []
+        self._whole = False
         self._overlay = Layers()
         self._outcome: tuple[int, str] | None = None
 
@@ -58,12 +60,17 @@ class CollectionWriter:
         return self._schema
 
     def base(self, stem: str = "part") -> PartWriter:
-        """A writer of ``base/<stem>-00000.parquet`` and so on; each range of keys has a stem of its own."""
+        """A writer of ``base/<stem>-00000.parquet`` and so on; each range of keys has a stem of its own.
+
+        Together they have to hold every row of the collection: what a parent has of it is no part of this set then.
+        """
         return self._writer(f"base/{stem}", self._schema)
 
     def add_base(self, files: Iterable[File]) -> None:
-        """Count parts, written now or, as ``kept`` confirms, by a former run of the same job."""
+        """Count parts, written now or, as ``kept`` confirms, by a former run of the same job. To be called with none
+        too, where the collection is empty."""
         self._base += files
+        self._whole = True
 
     def kept(self, files: Iterable[File]) -> bool:
         """Whether these are on the storage with their sizes and SHA-256, so that they need not be written again."""
@@ -75,6 +82,7 @@ class CollectionWriter:
             try:
                 with storage.open(file.path) as stream:
                     while chunk := stream.read(CHUNK):
+                        self._set.check()
                         found.update(chunk)
             except NotFound:
                 return False
@@ -95,6 +103,7 @@ class CollectionWriter:
             puts = stack.enter_context(self._writer("overlay/puts", self._schema))
             deletes = stack.enter_context(self._writer("overlay/deletes", keys))
             for change in fold(changes, self._of, self._set.scratch):
+                self._set.check()
                 match change:
                     case Rows(columns=rows):
                         puts.write(rows.select(self._schema.names))
@@ -127,14 +136,14 @@ class CollectionWriter:
 
     def _layers(self) -> Layers:
         base = tuple(sorted(self._base, key=lambda file: file.path))
-        return Layers(base, self._overlay.puts, self._overlay.deletes, self._overlay.cleared)
+        return replace(self._overlay, base=base, whole=self._whole)
 
     def _changes(self) -> Iterator[Change]:
         made = self._set
         encrypted = made.keys if made.keys.first else None
-        yield from made.repository.layer(self._layers(), encrypted, made.scratch)
-        if made.parent is not None:
-            yield from made.repository.changes(made.parent, self._uid, made.keys, made.scratch)
+        yield from made.repository.layer(self._layers(), encrypted, made.scratch, made.check)
+        if made.parent is not None and not self._whole:
+            yield from made.repository.changes(made.parent, self._uid, made.keys, made.scratch, made.check)
 
     def _writer(self, stem: str, schema: pa.Schema) -> PartWriter:
         made = self._set
@@ -145,16 +154,30 @@ class CollectionWriter:
 class SetWriter:
     """``scratch`` is a folder for temporary files; the first of ``keys``, where there is one, encrypts.
 
+    ``check`` (``Work.check``) is called for each piece that is read, and last before the manifest is written, so that
+    a worker that has lost its job seals nothing.
+
     Raises:
         Conflict: there is such a set already.
+        NotFound, BackupDamaged: the parent is not there, or not as it was written.
     """
 
     def __init__(
-        self, repository: Repository, set_id: str, scratch: Path, *, keys: Keyring, parent: str | None = None
+        self,
+        repository: Repository,
+        set_id: str,
+        scratch: Path,
+        *,
+        keys: Keyring,
+        parent: str | None = None,
+        check: Callable[[], None] = never,
     ) -> None:
         if repository.storage.exists(folder_of(set_id) + NAME):
             raise Conflict(f"The backup {set_id} is finished already.")
-        self.repository, self.set_id, self.scratch, self.keys, self.parent = repository, set_id, scratch, keys, parent
+        if parent is not None:
+            repository.manifest(parent)
+        self.repository, self.set_id, self.scratch = repository, set_id, scratch
+        self.keys, self.parent, self.check = keys, parent, check
         self._collections: list[CollectionWriter] = []
 
     def collection(self, definition: Definition, grants: Iterable[dict[str, Any]] = ()) -> CollectionWriter:
@@ -203,8 +226,10 @@ class SetWriter:
         )
         self._drop_others(manifest)
         text, folder, storage = write(manifest), folder_of(self.set_id), self.repository.storage
-        storage.write_bytes(folder + NAME, text)
+        # The checksum first: the set is there with one act, and a manifest without its checksum is damage.
         storage.write_bytes(folder + CHECKSUM, manifest_checksum(text))
+        self.check()
+        storage.write_bytes(folder + NAME, text)
         return manifest, hashlib.sha256(text).hexdigest()
 
     def abandon(self) -> None:

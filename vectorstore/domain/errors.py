@@ -193,6 +193,13 @@ class OutcomeUnknown(VectorStoreError):
     title = "Outcome unknown"
 
 
+class DiskFull(VectorStoreError):
+    """There is no room in the data folder of the gateway."""
+
+    code = "disk_full"
+    title = "The gateway's disk is full"
+
+
 class EmbeddingFailed(VectorStoreError):
     """The embedder of a collection did not answer or answered badly."""
 

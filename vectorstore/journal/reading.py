@@ -38,9 +38,12 @@ def settle(uids: Sequence[str], until: int, timeout: float = _SETTLE_S) -> None:
     Raises:
         WritesHeld: of some it is still not known after ``timeout`` seconds.
     """
-    writer().flush()
     ends = time.monotonic() + timeout
-    while (found := JournalEntry.objects.filter(uid__in=uids, seq__lte=until, state="open").first()) is not None:
+    while True:
+        writer().flush()
+        found = JournalEntry.objects.filter(uid__in=uids, seq__lte=until, state="open").first()
+        if found is None:
+            return
         if time.monotonic() > ends:
             raise WritesHeld(
                 f"The write {found.seq} (request {found.request_id or 'unknown'}) is not settled yet; when Milvus"

@@ -49,7 +49,8 @@ class VectorService(RowReads):
         act.ids = batch.size
         with writing(self.scope, act.known, given) as (known, _):
             _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
-            with journalled(known, put(known, batch, partition, "insert")):
+            undone = lambda: not row_calls.existing(self.scope, known.whole, batch.ids)  # noqa: E731
+            with journalled(known, put(known, batch, partition, "insert"), undone):
                 ids = row_calls.insert(self.scope, known, batch, partition)
         act.rows = batch.size
         return ids

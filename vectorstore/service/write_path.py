@@ -6,7 +6,7 @@ What Milvus refuses is aborted in the journal. What has no clear answer stays in
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -91,8 +91,10 @@ class Step:
 
 
 @contextmanager
-def journalled(known: KnownCollection, draft: Draft) -> Iterator[Step]:
+def journalled(known: KnownCollection, draft: Draft, undone: Callable[[], bool] | None = None) -> Iterator[Step]:
     """The journal has ``draft`` before the body runs, and what became of it afterwards.
+
+    ``undone`` looks whether nothing of it is in Milvus, where an answer leaves that open.
 
     Raises:
         JournalUnavailable: it cannot be written; the body has not run.
@@ -106,7 +108,8 @@ def journalled(known: KnownCollection, draft: Draft) -> Iterator[Step]:
     try:
         yield step
     except VectorStoreError as error:
-        if not step.applied and not isinstance(error, _UNCLEAR):
+        refused = not step.applied and not isinstance(error, _UNCLEAR)
+        if refused or (isinstance(error, EngineFailed) and undone is not None and _sure(undone)):
             _abort(entry.seq, draft.uid)
             raise
         writer().doubt(entry.seq)
@@ -120,6 +123,13 @@ def journalled(known: KnownCollection, draft: Draft) -> Iterator[Step]:
         writer().doubt(entry.seq)
         raise
     writer().resolve(entry.seq, draft.uid, Op.COMMIT)
+
+
+def _sure(undone: Callable[[], bool]) -> bool:
+    try:
+        return undone()
+    except VectorStoreError:
+        return False
 
 
 def _abort(seq: int, uid: str) -> None:

@@ -1,0 +1,211 @@
+"""Restores: to which moment, into what. The work itself is a job (``run_restore``)."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from vectorstore.backup.backup_service import BackupService
+from vectorstore.backup.history import definition_of_source, entry_at, newest_set, source_of, uid_at
+from vectorstore.backup.place import backup_place
+from vectorstore.domain.backup_requests import RestorePointRequest, RestoreRequest
+from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
+from vectorstore.journal.frame import Op
+from vectorstore.journal.sequence import position
+from vectorstore.journal.writer import Draft, writer
+from vectorstore.models import Job, JournalEntry, RestorePoint
+from vectorstore.monitoring import request_id
+from vectorstore.service.collection_spec import require_name
+from vectorstore.service.context import Scope
+from vectorstore.service.engines import engine_of
+from vectorstore.service.job_service import submit
+from vectorstore.service.operation import Service
+from vectorstore.service.plain_text import refuse_nul
+
+_MOMENTS = ("backup", "point_in_time", "sequence", "restore_point", "latest", "before")
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryWindow:
+    """From when to when a collection can be restored; ``gaps`` are stretches of time that cannot be had.
+
+    ``earliest`` is None where nothing can be restored; ``points`` are the moments of verified sets.
+    """
+
+    earliest: datetime | None
+    latest: datetime | None
+    gaps: list[tuple[datetime, datetime]]
+    point_in_time: bool
+
+
+class RestoreService(Service):
+    def start(self, request: RestoreRequest) -> Job:
+        """Start a restore, or with ``dry_run`` the plan of one.
+
+        Raises:
+            NotFound: the collection or the moment is not there; the detail says what can be had.
+            AlreadyExists: the target's name is taken.
+            Conflict: a moment outside of what is covered.
+            InvalidRequest: not exactly one moment is given, or the target's name is none.
+        """
+        refuse_nul(request)
+        given = [name for name in _MOMENTS if getattr(request, name)]
+        if len(given) != 1:
+            raise InvalidRequest.at("", f"give exactly one of {', '.join(_MOMENTS)}")
+        name = self._collection(request)
+        with self.operation("backup.restore", name, request) as act:
+            uid, until = self._moment(request, name)
+            target = request.target_name or name
+            require_name(target, "/target_name")
+            cluster = request.target_cluster or self.scope.cluster
+            self._check_target(request, target, cluster)
+            source = source_of(uid, until)
+            with backup_place() as place:
+                definition_of_source(source, place.repository)
+            params = {
+                "uid": uid,
+                "until": until,
+                "target": target,
+                "target_cluster": cluster,
+                "mode": request.mode,
+                "schema_only": request.schema_only,
+                "with_indexes": request.with_indexes,
+                "dry_run": request.dry_run,
+                "key": secrets.token_hex(8),
+            }
+            act.parameters = {**act.parameters, "sequence": until, "target": target}
+            return submit(self.scope, "restore", params, target)
+
+    def _collection(self, request: RestoreRequest) -> str:
+        if request.collection is not None:
+            return request.collection
+        if request.backup is None:
+            raise InvalidRequest.at("/collection", "name the collection to restore")
+        names = [item["name"] for item in BackupService(self.scope).backup(request.backup).collections]
+        if len(names) != 1:
+            raise InvalidRequest.at("/collection", f"the backup holds {', '.join(names)}; name one of them")
+        return str(names[0])
+
+    def _moment(self, request: RestoreRequest, name: str) -> tuple[str, int]:
+        """The collection's uid and the last entry that counts."""
+        last = position()[0]
+        if request.backup is not None:
+            return self._of_set(request.backup, name)
+        if request.point_in_time is not None:
+            return self._at(name, request.point_in_time)
+        if request.latest:
+            return uid_at(self.scope.cluster, self.scope.database, name, last), last
+        if request.sequence is not None:
+            if not 0 < request.sequence <= last:
+                raise Conflict(f"The journal goes from 1 to {last}; {request.sequence} is outside.")
+            return uid_at(self.scope.cluster, self.scope.database, name, request.sequence), request.sequence
+        if request.before is not None:
+            entry = JournalEntry.objects.filter(request_id=request.before).order_by("seq").first()
+            if entry is None:
+                raise NotFound(f"The journal has no write of the request {request.before[:64]!r}.")
+            return uid_at(self.scope.cluster, self.scope.database, name, entry.seq - 1), entry.seq - 1
+        uid = uid_at(self.scope.cluster, self.scope.database, name, last)
+        point = RestorePoint.objects.filter(uid=uid, name=request.restore_point).first()
+        if point is None:
+            raise NotFound(f"The collection {name} has no restore point {str(request.restore_point)[:64]!r}.")
+        return uid, point.seq
+
+    def _of_set(self, set_id: str, name: str) -> tuple[str, int]:
+        row = BackupService(self.scope).backup(set_id)
+        if row.state not in ("succeeded", "verified"):
+            raise Conflict(f"The backup {set_id} is {row.state} and cannot be restored.")
+        item = next((item for item in row.collections if item["name"] == name), None)
+        if item is None or row.end_seq is None:
+            raise NotFound(f"The backup {set_id} does not hold a collection {name[:255]!r}.")
+        return str(item["uid"]), row.end_seq
+
+    def _at(self, name: str, moment: datetime) -> tuple[str, int]:
+        now = position()[1]
+        if moment > now:
+            raise Conflict(f"{moment.isoformat()} is in the future; the window ends at {now.isoformat()}.")
+        until = entry_at(moment)
+        try:
+            uid = uid_at(self.scope.cluster, self.scope.database, name, until)
+            source_of(uid, until)
+        except NotFound:
+            window = self._window(name)
+            begins = window.earliest.isoformat() if window.earliest else "nowhere"
+            raise Conflict(
+                f"The collection {name} cannot be restored to {moment.isoformat()}: what is covered begins at {begins}."
+            ) from None
+        return uid, until
+
+    def _check_target(self, request: RestoreRequest, target: str, cluster: str) -> None:
+        adapter = engine_of(cluster).adapter
+        taken = adapter.has_collection(self.scope.database, target)
+        if request.mode == "new":
+            self._require(cluster, "collection.create", target)
+            if taken:
+                raise AlreadyExists(f"The name {target!r} is taken; choose another target_name, or mode replace.")
+        elif not taken:
+            raise NotFound(f"There is no collection {target!r} to replace; use mode new.")
+        else:
+            self._require(cluster, "collection.drop", target)
+
+    def _require(self, cluster: str, action: str, name: str) -> None:
+        RestoreService(Scope(self.scope.actor, cluster, self.scope.database)).require(action, name)
+
+    def window(self, name: str) -> RecoveryWindow:
+        """From when to when the collection can be restored."""
+        with self.on_collection("backup.view", name) as act:
+            return self._window(act.known.schema.name)
+
+    def _window(self, name: str) -> RecoveryWindow:
+        last, now, _ = position()
+        try:
+            uid = uid_at(self.scope.cluster, self.scope.database, name, last)
+        except NotFound:
+            return RecoveryWindow(None, None, [], point_in_time=False)
+        first = JournalEntry.objects.filter(uid=uid).order_by("seq").first()
+        try:
+            source_of(uid, first.seq if first else 0)
+            return RecoveryWindow(first.at if first else None, now, [], point_in_time=True)
+        except NotFound:
+            pass
+        oldest = self._oldest_set(uid)
+        return RecoveryWindow(oldest, now if oldest else None, [], point_in_time=oldest is not None)
+
+    def _oldest_set(self, uid: str) -> datetime | None:
+        found, until = None, position()[0]
+        while (row := newest_set(uid, until)) is not None:
+            found, until = row.end_at, (row.end_seq or 0) - 1
+        return found
+
+    def mark(self, request: RestorePointRequest) -> RestorePoint:
+        """Name this moment of a collection.
+
+        Raises:
+            AlreadyExists: it has a point of that name.
+            Conflict: its writes are not journalled.
+        """
+        refuse_nul(request)
+        if not 0 < len(request.name) <= 255:
+            raise InvalidRequest.at("/name", "a name has 1 to 255 characters")
+        with self.on_collection("backup.create", request.collection, request) as act:
+            known = act.known
+            if not known.point_in_time:
+                raise Conflict(f"The writes of {known.schema.name} are not journalled: point_in_time is off.")
+            notes = {"name": request.name, "actor": self.scope.actor.name}
+            try:
+                with transaction.atomic():
+                    point = RestorePoint.objects.create(
+                        uid=known.uid, name=request.name, seq=0, at=position()[1], actor=self.scope.actor.name
+                    )
+            except IntegrityError:
+                raise AlreadyExists(f"The collection has a restore point {request.name!r} already.") from None
+            (entry,) = writer().intend(Draft(Op.MARK, known.uid, b"", 0, request_id.current.get(), notes))
+            writer().resolve(entry.seq, known.uid, Op.COMMIT)
+            point.seq, point.at = entry.seq, entry.at
+            point.save(update_fields=["seq", "at"])
+            return point
+
+    def points(self, name: str) -> list[RestorePoint]:
+        """The named moments of a collection, newest first."""
+        with self.on_collection("backup.view", name) as act:
+            return list(RestorePoint.objects.filter(uid=act.known.uid))

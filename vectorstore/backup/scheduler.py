@@ -1,0 +1,118 @@
+"""Policies: what is due is started once, however many schedulers run and however long they were away."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from django.db.models import Q
+
+from vectorstore.backup import retention
+from vectorstore.backup.backup_service import BackupService, remove
+from vectorstore.domain.backup_requests import BackupRequest, Kind
+from vectorstore.domain.errors import VectorStoreError
+from vectorstore.models import Backup, BackupPolicy
+from vectorstore.service.context import Scope
+
+log = logging.getLogger("vectorstore.backup")
+
+Start = Callable[[BackupPolicy], object]
+
+
+def check_schedule(schedule: str, timezone: str) -> None:
+    """
+    Raises:
+        ValueError: with the reason.
+    """
+    try:
+        zone = ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{timezone[:64]!r} is no time zone, such as Europe/Berlin or UTC") from None
+    try:
+        next(CronSim(schedule, datetime(2026, 1, 1, tzinfo=zone)))
+    except (CronSimError, StopIteration):
+        raise ValueError(f"{schedule[:64]!r} is no cron schedule with five fields that ever comes") from None
+
+
+def next_runs(policy: BackupPolicy, now: datetime, count: int = 5) -> list[datetime]:
+    """The next times after ``now``."""
+    times = _times(policy, now)
+    return [next(times) for _ in range(count)]
+
+
+def run_due(now: datetime, start: Start | None = None) -> int:
+    """Start the backups that are due at ``now``; returns how many. Times that were missed are made up for once."""
+    started = 0
+    for policy in BackupPolicy.objects.filter(enabled=True):
+        due = _last_due(policy, now)
+        if due is None or _is_running(policy):
+            continue
+        before = Q(last_due_at=policy.last_due_at)
+        if not BackupPolicy.objects.filter(before, pk=policy.pk, enabled=True).update(last_due_at=due):
+            continue  # another scheduler was first
+        try:
+            (start or _start)(policy)
+            started += 1
+        except VectorStoreError as error:
+            log.error("the policy %s could not start its backup: %s", policy.name, error.detail)
+    return started
+
+
+def apply_retention(policy: BackupPolicy, now: datetime) -> list[str]:
+    """Delete what the policy no longer keeps; returns the ids. A set that cannot be deleted now is tried again."""
+    deleted = []
+    for set_id in plan_of(policy, now).delete:
+        row = Backup.objects.filter(set_id=set_id).first()
+        if row is None:
+            continue
+        try:
+            remove(row)
+            deleted.append(set_id)
+        except VectorStoreError as error:
+            log.warning("the backup %s stays for now: %s", set_id, error.detail)
+    return deleted
+
+
+def plan_of(policy: BackupPolicy, now: datetime) -> retention.Plan:
+    """What the policy keeps and deletes of its sets."""
+    rows = Backup.objects.filter(policy=policy, state__in=("succeeded", "verified"), end_at__isnull=False)
+    states = [
+        retention.SetState(
+            set_id=row.set_id,
+            end_at=row.end_at,
+            verified=row.state == "verified",
+            pinned=row.pinned,
+            parent=row.parent.set_id if row.parent else None,
+            lease_until=row.lease_until,
+        )
+        for row in rows.select_related("parent")
+        if row.end_at is not None
+    ]
+    return retention.plan(states, retention.Retention.from_policy(policy.retention, policy.timezone), now)
+
+
+def _start(policy: BackupPolicy) -> object:
+    scope = Scope(cluster=policy.cluster, database=policy.database)
+    kind: Kind = "incremental" if policy.kind == "incremental" else "full"
+    request = BackupRequest(collections=list(policy.collections), kind=kind, note=f"policy {policy.name}")
+    return BackupService(scope).create(request, policy)
+
+
+def _is_running(policy: BackupPolicy) -> bool:
+    """One that is under way keeps the next from starting: it starts when that has ended."""
+    return Backup.objects.filter(policy=policy, state="running", job__state__in=("queued", "running")).exists()
+
+
+def _last_due(policy: BackupPolicy, now: datetime) -> datetime | None:
+    """The newest time up to ``now`` that was not acted on."""
+    due = None
+    for time in _times(policy, max(policy.last_due_at or policy.created_at, now - timedelta(days=366))):
+        if time > now:
+            return due
+        due = time
+    return due
+
+
+def _times(policy: BackupPolicy, after: datetime) -> Iterator[datetime]:
+    return CronSim(policy.schedule, after.astimezone(ZoneInfo(policy.timezone)))
