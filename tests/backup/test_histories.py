@@ -167,9 +167,7 @@ class History:
         source = source_of(self.uid, moment.seq)
         schema = moment.definition.schema
         found: dict[str, tuple[str, dict[str, Any]]] = {}
-        for part in live_rows(
-            source.changes(place.repository, place.keys, place.scratch, place.locate), schema, place.scratch
-        ):
+        for part in live_rows(source.changes(place), schema, place.scratch):
             places = part.column(PARTITION).to_pylist()
             for number, plain in enumerate(_plain(from_arrow(part, schema))):
                 assert plain["id"] not in found

@@ -58,6 +58,7 @@ STATUS: dict[str, int] = {
     "deadline_exceeded": 504,
     "outcome_unknown": 504,
     "storage_full": 507,
+    "disk_full": 507,
 }
 
 

@@ -4,12 +4,12 @@ A collection that was made through the gateway, and whose journal is whole, need
 restored began as what it was restored from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from vectorstore.backup.encryption import Keyring
+from vectorstore.backup.parts import never
+from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.repository import Repository
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import JournalBroken, NotFound
@@ -31,13 +31,15 @@ class Source:
     after: int
     origin: "Source | None" = None
 
-    def changes(self, repository: Repository, keys: Keyring, scratch: Path, locate: Locate) -> Iterator[Change]:
-        """Newest first, for ``merge.live_rows``."""
-        yield from changes(self.uid, self.after, self.until, locate)
+    def changes(self, place: BackupPlace, check: Callable[[], None] = never) -> Iterator[Change]:
+        """Newest first, for ``merge.live_rows``; ``check`` (``Work.check``) is called for each piece that is read."""
+        for change in changes(self.uid, self.after, self.until, place.locate):
+            check()
+            yield change
         if self.set_id is not None:
-            yield from repository.changes(self.set_id, self.uid, keys, scratch)
+            yield from place.repository.changes(self.set_id, self.uid, place.keys, place.scratch, check)
         elif self.origin is not None:
-            yield from self.origin.changes(repository, keys, scratch, locate)
+            yield from self.origin.changes(place, check)
 
     def check(self, locate: Locate) -> None:
         """

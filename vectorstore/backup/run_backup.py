@@ -55,7 +55,7 @@ def _make(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Ma
     work.finish("collections", wanted)
     captures = [Capture(work, scope, look_up(scope, name)[0]) for name in wanted["names"]]
     parent = row.parent.set_id if row.parent else None
-    made = SetWriter(place.repository, row.set_id, place.scratch, keys=place.keys, parent=parent)
+    made = SetWriter(place.repository, row.set_id, place.scratch, keys=place.keys, parent=parent, check=work.check)
     began = Moment(min((c.start for c in captures if c.start is not None), default=None), timezone.now())
     work.stage("copying")
     writers, parents, done = [], {}, 0

@@ -115,9 +115,7 @@ def _fill(work: Work, source: Source, place: BackupPlace, loader: Loader, params
     loader.create()
     if not params["schema_only"]:
         work.stage("loading")
-        rows = live_rows(
-            source.changes(place.repository, place.keys, place.scratch, place.locate), loader.schema, place.scratch
-        )
+        rows = live_rows(source.changes(place, work.check), loader.schema, place.scratch)
         loader.load(rows, None)
     work.stage("indexing")
     loader.index()

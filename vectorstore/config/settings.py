@@ -69,6 +69,11 @@ class Settings:
     default_collection: str = _var("VECTORSTORE_DEFAULT_COLLECTION", "")
     max_body_mb: int = _var("VECTORSTORE_MAX_BODY_MB", 64, between=(1, 4096))
     max_batch_rows: int = _var("VECTORSTORE_MAX_BATCH_ROWS", 10_000, between=(1, 1_000_000))
+    max_upload_bytes: int = _var("VECTORSTORE_MAX_UPLOAD_BYTES", 10 * 1024**3, between=(1, 2**50))
+    max_import_rows: int = _var("VECTORSTORE_MAX_IMPORT_ROWS", 100_000_000, between=(1, 2**40))
+    max_import_bytes: int = _var("VECTORSTORE_MAX_IMPORT_BYTES", 100 * 1024**3, between=(1, 2**50))
+    import_hosts: tuple[str, ...] = _var("VECTORSTORE_IMPORT_HOSTS", ())
+    export_kept_hours: int = _var("VECTORSTORE_EXPORT_KEPT_HOURS", 24, between=(1, 8760))
     embedding_api_key: str = _var("VECTORSTORE_EMBEDDING_API_KEY", "", secret=True)
     embedding_hosts: tuple[str, ...] = _var("VECTORSTORE_EMBEDDING_HOSTS", ())
 

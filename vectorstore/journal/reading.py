@@ -74,6 +74,16 @@ def changes(uid: str, after: int, until: int, locate: Locate = local) -> Iterato
             yield change_of(files.frame(entry))
 
 
+def changes_since(uid: str, after: int, until: int, locate: Locate = local) -> Iterator[tuple[int, Change]]:
+    """As ``changes``, oldest first, each with its number."""
+    entries = JournalEntry.objects.filter(
+        uid=uid, seq__gt=after, seq__lte=until, state="committed", op__in=("PUT", "DEL", "CLEAR")
+    )
+    with _Files(locate) as files:
+        for entry in entries.select_related("segment").order_by("seq").iterator(500):
+            yield entry.seq, change_of(files.frame(entry))
+
+
 def change_of(frame: Frame) -> Change:
     """What an entry with rows, keys or a clearing says."""
     if frame.op is Op.PUT:

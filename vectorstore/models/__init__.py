@@ -5,6 +5,7 @@ from vectorstore.models.audit import AuditCheckpoint, AuditRecord, OpenIntent
 from vectorstore.models.backup import Backup, BackupPolicy
 from vectorstore.models.cluster import Cluster
 from vectorstore.models.collection import CollectionRecord
+from vectorstore.models.drift import Drift
 from vectorstore.models.grant import Grant
 from vectorstore.models.idempotency import IdempotencyRecord
 from vectorstore.models.index import IndexRecord
@@ -23,6 +24,7 @@ __all__ = [
     "BackupPolicy",
     "Cluster",
     "CollectionRecord",
+    "Drift",
     "Grant",
     "IdempotencyRecord",
     "IndexRecord",

@@ -16,8 +16,8 @@ class Job(models.Model):
 
     ``token`` is the fencing token: it moves each time a worker takes the job, and only its holder may change the row
     or finish chunks. ``lease_until`` is when the holder counts as dead unless it says otherwise; ``deaths`` counts
-    the holders that died. ``stage`` is what it is doing now, in words; ``error`` is ``{"code", "detail"}``;
-    ``log`` holds the last lines, each ``[time, text]``.
+    the holders that died since the last finished chunk. ``stage`` is what it is doing now, in words; ``error`` is
+    ``{"code", "detail"}``; ``log`` holds the last lines, each ``[time, text]``.
     """
 
     kind = models.CharField(max_length=32, db_index=True)
@@ -29,6 +29,7 @@ class Job(models.Model):
     actor_kind = models.CharField(max_length=16)
     actor_id = models.BigIntegerField(null=True, blank=True)
     actor = models.CharField(max_length=150)
+    key_prefix = models.CharField(max_length=16, blank=True, help_text="The API key it was asked for with.")
     request_id = models.CharField(max_length=128, blank=True)
     stage = models.CharField(max_length=64, blank=True)
     done = models.BigIntegerField(default=0)
@@ -52,6 +53,24 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def ended(self) -> bool:
+        return self.state not in (JobState.QUEUED, JobState.RUNNING)
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1; 0 while the total is not known."""
+        if self.state == JobState.SUCCEEDED:
+            return 1.0
+        return min(1.0, max(0.0, self.done / self.total)) if self.total else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until it ends if it goes on as of late; None where that cannot be told."""
+        if self.state != JobState.RUNNING or not self.rate or self.total is None:
+            return None
+        return round(max(0, self.total - self.done) / self.rate, 1)
 
 
 class JobChunk(models.Model):

@@ -1,0 +1,103 @@
+"""Writes around the gateway are found, and adopted or reverted."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.engines import RunningEngine
+from vectorstore.backup import drift
+from vectorstore.backup.place import BackupPlace, backup_place
+from vectorstore.config.settings import current
+from vectorstore.domain.models import Metric
+from vectorstore.domain.requests import CollectionSpec, DeleteRequest, QueryRequest
+from vectorstore.domain.rows import read_rows
+from vectorstore.models import Drift
+from vectorstore.service import CollectionService, VectorService
+from vectorstore.service.catalogue import look_up
+from vectorstore.service.context import Scope
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, engine: RunningEngine, transactional_db: None, bound: pytest.MonkeyPatch
+) -> Iterator[BackupPlace]:
+    bound.setenv("VECTORSTORE_BACKUP_URL", f"file://{tmp_path}/backups")
+    current.cache_clear()
+    with backup_place() as found:
+        yield found
+
+
+@pytest.fixture
+def name(place: BackupPlace) -> Iterator[str]:
+    made = f"d_{secrets.token_hex(6)}"
+    CollectionService().create(CollectionSpec(name=made, dimension=4, metric=Metric.L2))
+    VectorService().insert(made, rows(*[f"k{number}" for number in range(20)]))
+    yield made
+    CollectionService().drop(made)
+
+
+def rows(*keys: str, value: float = 1.0) -> list[dict[str, Any]]:
+    return [{"id": key, "vector": [value, 0.1, -0.0, 1e-30], "n": key} for key in keys]
+
+
+def held(name: str) -> dict[str, Any]:
+    return {row["id"]: row for row in VectorService().query(name, QueryRequest(limit=1000, consistency="Strong"))}
+
+
+def bypass(name: str, *written: str, deleted: str = "", value: float = 7.0) -> None:
+    """Straight to Milvus: rows of ``written`` upserted, the row ``deleted`` gone."""
+    known = look_up(Scope(), name)[0]
+    adapter = known.engine.adapter
+    if written:
+        adapter.upsert("default", known.schema, read_rows(rows(*written, value=value), known.schema))
+    if deleted:
+        adapter.delete("default", known.schema, f'id == "{deleted}"', by_id=True)
+
+
+def test_nothing_is_found_where_nobody_bypassed(name: str, place: BackupPlace) -> None:
+    assert drift.look(Scope(), name, place) is None
+    VectorService().upsert(name, rows("k1", "new", value=2.0))
+    VectorService().delete(name, DeleteRequest(ids=["k2"]))
+    assert drift.look(Scope(), name, place) is None
+    assert not Drift.objects.exists()
+
+
+def test_a_row_more_or_less_is_found_by_the_count(name: str, place: BackupPlace) -> None:
+    bypass(name, "alien")
+    found = drift.look(Scope(), name, place)
+    assert found is not None
+    assert (found.expected, found.found, found.collection) == (20, 21, name)
+    assert found.since is not None
+    again = drift.look(Scope(), name, place)
+    assert again is not None
+    assert again.pk == found.pk
+    assert len(drift.tainted(found.uid)) == 1
+
+
+def test_an_insert_and_a_delete_with_the_same_count_are_found_by_the_digest(name: str, place: BackupPlace) -> None:
+    bypass(name, "alien", deleted="k3")
+    found = drift.look(Scope(), name, place)
+    assert found is not None
+    assert "1 rows more, 1 rows less" in found.detail
+
+
+def test_what_is_adopted_is_the_journals_from_then_on(name: str, place: BackupPlace) -> None:
+    bypass(name, "alien", "k1", deleted="k3")
+    wanted = held(name)
+    found = drift.adopt(Scope(), name, place)
+    assert (found.extra, found.missing, found.changed) == (["alien"], ["k3"], ["k1"])
+    assert held(name) == wanted
+    assert drift.look(Scope(), name, place) is None
+
+
+def test_what_is_reverted_is_as_the_journal_says(name: str, place: BackupPlace) -> None:
+    wanted = held(name)
+    bypass(name, "alien", "k1", deleted="k3")
+    assert drift.look(Scope(), name, place) is not None
+    drift.revert(Scope(), name, place)
+    assert held(name) == wanted
+    assert drift.look(Scope(), name, place) is None
+    assert Drift.objects.get().resolution == "reverted"
