@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from vectorstore.audit.log import try_append
 from vectorstore.config.settings import current
 from vectorstore.monitoring.health_check import CHECKS, Status, examine
+from vectorstore.monitoring.metrics import recorded
 
 
 def _audit(timeout: float) -> str:
@@ -52,7 +53,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus's text format, to holders of ``VECTORSTORE_METRICS_TOKEN``; if it is unset, to this machine."""
     if not _may_read_metrics(request):
         return HttpResponse("Send the metrics token as a bearer token.\n", status=401, content_type="text/plain")
-    return ExportToDjangoView(request)
+    answer = ExportToDjangoView(request)
+    answer.write(recorded())
+    return answer
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:

@@ -80,6 +80,7 @@ class Settings:
     backup_url: str = _var("VECTORSTORE_BACKUP_URL", "", secret=True)
     backup_access_key: str = _var("VECTORSTORE_BACKUP_ACCESS_KEY", "", secret=True)
     backup_secret_key: str = _var("VECTORSTORE_BACKUP_SECRET_KEY", "", secret=True)
+    dropped_days: int = _var("VECTORSTORE_DROPPED_DAYS", 7)
     backup_keys: tuple[str, ...] = _var("VECTORSTORE_BACKUP_KEYS", (), secret=True)
 
     django_settings_module: str = _var("DJANGO_SETTINGS_MODULE", "project.settings.dev")

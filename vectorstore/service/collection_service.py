@@ -9,21 +9,19 @@ from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import (
     AlreadyExists,
     Conflict,
-    InvalidRequest,
     NotFound,
     NotLoaded,
     Protected,
-    UnsupportedByEngine,
     VectorStoreError,
 )
 from vectorstore.domain.models import Consistency, IndexSpec, LoadState
 from vectorstore.domain.requests import CollectionChanges, CollectionSpec
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import shared_state
-from vectorstore.service import records, row_calls
+from vectorstore.service import dropping, records, row_calls
 from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
-from vectorstore.service.collection_spec import read_spec, require_name
-from vectorstore.service.definitions import changed, definition_of, dropped
+from vectorstore.service.collection_spec import read_spec, require_name, require_replicas
+from vectorstore.service.definitions import changed
 from vectorstore.service.embedding_rules import check_embedding
 from vectorstore.service.engines import engine_of
 from vectorstore.service.expressions import write
@@ -161,7 +159,7 @@ class CollectionService(Service):
             known = act.known
             adapter, canonical = known.engine.adapter, known.schema.name
             if changes.replicas is not None:
-                self._check_replicas(known, changes.replicas)
+                require_replicas(changes.replicas, known.engine.capabilities)
             if changes.embedding is not None:
                 check_embedding(changes.embedding, known.schema)
             if changes.properties:
@@ -176,30 +174,24 @@ class CollectionService(Service):
             records.change(known.record_id, changes)
             return self._view(changed(self.scope, canonical))
 
-    def _check_replicas(self, known: KnownCollection, replicas: int) -> None:
-        if not 1 <= replicas <= 16:
-            raise InvalidRequest.at("/replicas", "replicas is a whole number from 1 to 16")
-        if replicas > 1 and not known.engine.capabilities.replicas:
-            raise UnsupportedByEngine("the connected engine keeps one replica only")
-
-    def drop(self, name: str) -> None:
-        """Drop a collection with all its rows.
+    def drop(self, name: str, confirm: str | None = None) -> None:
+        """Drop a collection with all its rows. A protected one is kept for some days under another name.
 
         Raises:
-            Protected: its protection has to be taken off first.
+            Protected: it is protected and ``confirm`` is not its name.
             Conflict: aliases point to it.
         """
         with self.on_collection("collection.drop", name) as act:
-            known = self._unprotected(act.known)
+            known = act.known
             if known.aliases:
                 raise Conflict(f"Aliases point to {known.schema.name}: {', '.join(known.aliases)}; remove them first.")
-            with writing(self.scope, known, None):
-                last = definition_of(self.scope, known)
-                known.engine.adapter.drop_collection(self.scope.database, known.schema.name)
-                CollectionRecord.objects.filter(pk=known.record_id).delete()
-                forget(self.scope)
-                if known.point_in_time:
-                    dropped(last)
+            protected = CollectionRecord.objects.filter(pk=known.record_id, protected=True).exists()
+            if protected and confirm != known.schema.name:
+                raise Protected(
+                    f"The collection {known.schema.name} is protected; to drop it, give its name as confirm. It is then"
+                    f" kept for {current().dropped_days} days under another name."
+                )
+            dropping.set_aside(self.scope, known) if protected else dropping.drop(self.scope, known)
 
     def forget_gone(self, name: str) -> None:
         """Remove the record of a collection that was dropped elsewhere.

@@ -40,6 +40,14 @@ def require_name(name: str, pointer: str = "/name") -> None:
         raise InvalidRequest.at(pointer, f"{name[:64]!r} is no valid name: a name {limits.NAME_RULE}")
 
 
+def require_replicas(replicas: int, capabilities: Capabilities) -> None:
+    """Raises InvalidRequest or UnsupportedByEngine unless the engine can keep that many."""
+    if not 1 <= replicas <= limits.MAX_REPLICAS:
+        raise InvalidRequest.at("/replicas", f"replicas is a whole number from 1 to {limits.MAX_REPLICAS}")
+    if replicas > 1 and not capabilities.replicas:
+        raise UnsupportedByEngine("the connected engine keeps one replica only")
+
+
 def read_spec(spec: CollectionSpec, capabilities: Capabilities) -> tuple[Collection, list[IndexSpec]]:
     """The schema and one index for each vector field.
 

@@ -10,7 +10,7 @@ from vectorstore.journal.frame import Op
 from vectorstore.journal.reading import definition_at
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import Draft, writer
-from vectorstore.models import CollectionRecord, IndexRecord
+from vectorstore.models import CollectionRecord, IndexRecord, JournalEntry
 from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
@@ -70,6 +70,18 @@ def ensure_recorded(scope: Scope, known: KnownCollection, state: State, **notes:
 def dropped(definition: Definition) -> None:
     """The collection is gone from Milvus."""
     _write(definition, {"dropped": True})
+
+
+def record_again(before: int) -> int:
+    """Write the definitions anew whose last one is before entry ``before``; returns how many."""
+    written = 0
+    for record in CollectionRecord.objects.filter(point_in_time=True):
+        last = JournalEntry.objects.filter(uid=record.uid, op="DEF", state="committed").order_by("-seq").first()
+        found = definition_at(record.uid, last.seq) if last is not None and last.seq < before else None
+        if found is not None and not found[1]:
+            _write(found[0], {"dropped": False})
+            written += 1
+    return written
 
 
 def _write(definition: Definition, notes: dict[str, Any]) -> None:

@@ -4,8 +4,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from django.utils import timezone
-
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import AlreadyExists, NotFound, VectorStoreError
 from vectorstore.models import CollectionRecord
@@ -14,6 +12,7 @@ from vectorstore.service import records
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.definitions import changed
+from vectorstore.service.dropping import aside_name
 from vectorstore.service.engines import engine_of
 from vectorstore.service.write_path import writing
 
@@ -39,7 +38,7 @@ def publish(
         raise AlreadyExists(f"The name {name!r} was taken meanwhile; restore to another target_name.")
     old = look_up(scope, name)[0]
     with writing(scope, old, None):
-        kept = f"{name}__replaced_{timezone.now():%Y%m%dT%H%M%S}"
+        kept = aside_name(name, "replaced")
         aliases = list(old.aliases)
         adapter.rename_collection(scope.database, name, kept)
         CollectionRecord.objects.filter(pk=old.record_id).update(name=kept)

@@ -46,15 +46,18 @@ def test_its_name_drops_it_and_the_log_says_so(browser: Client, record: Collecti
     assert entry.get_change_message() == "Dropped with all its rows."
 
 
-def test_a_protected_one_is_refused(browser: Client, record: CollectionRecord) -> None:
+def test_a_protected_one_is_set_aside(browser: Client, record: CollectionRecord) -> None:
     CollectionService().update(record.name, CollectionChanges(protected=True))
 
-    assert "is protected" in browser.get(page_of(record)).content.decode()
+    assert "It is protected" in browser.get(page_of(record)).content.decode()
     answer = browser.post(page_of(record), {"name": record.name})
 
-    assert "take its protection off first" in answer.content.decode()
-    assert CollectionService().describe(record.name).row_count == 12
-    assert not LogEntry.objects.exists()
+    assert answer.status_code == 302
+    (kept,) = CollectionService().names(f"{record.name}__dropped_")
+    assert LogEntry.objects.get().get_change_message() == "Set aside to be dropped later."
+    CollectionService().rename(kept, record.name)
+    assert CollectionService().load(record.name).row_count == 12
+    CollectionService().update(record.name, CollectionChanges(protected=False))
 
 
 def test_aliases_forbid_it(browser: Client, record: CollectionRecord) -> None:

@@ -12,6 +12,7 @@ from vectorstore.admin.calls import DELETED, log, reported, scope_for
 from vectorstore.admin.forms.collection_edit import DropForm
 from vectorstore.admin.pages.base import context, find, require
 from vectorstore.admin.summary import count
+from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.models import CollectionRecord
 from vectorstore.service import CollectionService
@@ -44,6 +45,7 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         stored=count(stats.stored_rows) if stats else "",
         gone=state.state == live.GONE,
         outage=outage,
+        days=current().dropped_days,
     )
     return TemplateResponse(request, "admin/vectorstore/collection_drop.html", page)
 
@@ -54,8 +56,8 @@ def _drop(request: HttpRequest, record: CollectionRecord, state: live.Live) -> b
             CollectionService(scope_for(request, record)).forget_gone(record.name)
             what = "The record was removed; the collection was gone from Milvus already."
         else:
-            CollectionService(scope_for(request, record)).drop(record.name)
-            what = "Dropped with all its rows."
+            CollectionService(scope_for(request, record)).drop(record.name, confirm=record.name)
+            what = "Set aside to be dropped later." if record.protected else "Dropped with all its rows."
         log(request, record, DELETED, what)
         messages.success(request, f"{record.name}: {what[0].lower()}{what[1:]}")
         return True

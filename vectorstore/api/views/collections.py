@@ -57,9 +57,12 @@ class CollectionView(_CollectionView):
         """What is left out or null stays as it is."""
         return collection_body(self.service.update(name, body))
 
-    @operation("Drop a collection", status=204)
+    @operation("Drop a collection", status=204, query=("confirm",))
     def delete(self, name: str) -> None:
-        self.service.drop(name)
+        """A protected one is dropped only with its name as ``confirm``, and is kept for some days under another name:
+        ``<name>__dropped_<time>``. Renaming it back undoes the drop.
+        """
+        self.service.drop(name, self.request.query_params.get("confirm"))
 
 
 class LoadView(_CollectionView):
