@@ -4,10 +4,11 @@ import os
 from contextlib import suppress
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_shutdown
+from celery.signals import setup_logging, worker_process_shutdown, worker_shutting_down
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import AuditUnavailable
+from vectorstore.jobs import drain
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", current().django_settings_module)
 app = Celery("vectorstore")
@@ -27,3 +28,9 @@ def record_what_waits(**_: object) -> None:
 
     with suppress(AuditUnavailable):  # it has logged why
         log.flush()
+
+
+@worker_shutting_down.connect
+def drain_jobs(**_: object) -> None:
+    """Told to the parent alone, by a signal handler; its processes look at what it leaves."""
+    drain.begin()

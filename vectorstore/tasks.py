@@ -5,6 +5,7 @@ from celery import shared_task
 from vectorstore.access import token_families
 from vectorstore.audit.checkpoint import checkpoint
 from vectorstore.audit.open import close_open
+from vectorstore.jobs import runner, sweeper
 from vectorstore.service import idempotency_service
 
 
@@ -30,3 +31,15 @@ def audit_checkpoint() -> bool:
 def audit_close_open() -> int:
     """Every minute: close the intents that a crash left open."""
     return close_open()
+
+
+@shared_task
+def run_job(job_id: int) -> str | None:
+    """Do a job, if it still waits for a worker."""
+    return runner.run(job_id)
+
+
+@shared_task
+def sweep_jobs() -> int:
+    """Every ten seconds: miss the dead, and enqueue again what the broker lost."""
+    return sweeper.sweep().enqueued

@@ -1,5 +1,7 @@
 """Celery: the broker carries ids, and the truth about a job is its database row."""
 
+from kombu.entity import Queue
+
 from vectorstore.config.settings import current
 
 
@@ -13,10 +15,12 @@ def verified(url: str) -> str:
 CELERY_BROKER_URL = verified(current().redis_url)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "vectorstore:celery:", "visibility_timeout": 3600}
+CELERY_TASK_ROUTES = {"vectorstore.tasks.run_job": {"queue": "jobs"}}
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "jobs")]  # a worker takes both unless told
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # a job is held by its row: a second message is void
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_SERIALIZER = "json"
@@ -28,4 +32,9 @@ CELERY_BEAT_SCHEDULE = {
     "audit-checkpoint": {"task": "vectorstore.tasks.audit_checkpoint", "schedule": 60.0},
     "audit-close-open": {"task": "vectorstore.tasks.audit_close_open", "schedule": 60.0},
     "purge-tokens": {"task": "vectorstore.tasks.purge_tokens", "schedule": 3600.0},
+    "sweep-jobs": {
+        "task": "vectorstore.tasks.sweep_jobs",
+        "schedule": 10.0,
+        "options": {"expire_seconds": 10},  # sweeps that had to wait do not pile up
+    },
 }

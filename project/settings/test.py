@@ -26,6 +26,6 @@ if not env.database_url:
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_folder) / "test.sqlite3")}
 if "REDIS_URL" not in os.environ:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-CELERY_TASK_ALWAYS_EAGER = True
+CELERY_BROKER_URL = "memory://"
 AUDIT_FLUSHER = False  # a thread would write into the transactions of the tests; they call flush()
 JOURNAL_FLUSHER = False

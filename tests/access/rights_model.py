@@ -132,7 +132,7 @@ class Caller:
 
     @property
     def upserts_whole_rows(self) -> bool:
-        """An upsert replaces whole rows, so it is refused to whoever does not see all of their fields."""
+        """Upserts and imports write whole rows, so both are refused to whoever does not see all of their fields."""
         return self.superuser or not any(held.denied for held in self.grants)
 
     def _give(self, action: str, collection: str) -> list[bool]:
@@ -179,7 +179,8 @@ class On(Need):
     collection: str
 
     def refusal(self, caller: Caller) -> int | None:
-        if caller.holds(self.action, self.collection) and (self.action != "vector.upsert" or caller.upserts_whole_rows):
+        whole = self.action in ("vector.upsert", "vector.import")
+        if caller.holds(self.action, self.collection) and (not whole or caller.upserts_whole_rows):
             return None
         return 403 if caller.sees(self.collection) else 404
 
@@ -274,6 +275,22 @@ class OfKey(Need):
         if caller.holds_everywhere("apikey.manage"):
             return None
         return 403 if self.changes and not caller.holds_somewhere("apikey.own") else 404
+
+
+@dataclass(frozen=True)
+class OfJob(Need):
+    """An action on somebody else's job, which is there for whoever may view the jobs of its collection."""
+
+    action: str
+    collection: str
+
+    def refusal(self, caller: Caller) -> int | None:
+        if not caller.holds("job.view", self.collection):
+            return 404
+        return None if caller.holds(self.action, self.collection) else 403
+
+    def hides(self, caller: Caller) -> bool:
+        return self.refusal(caller) == 404
 
 
 @dataclass(frozen=True)

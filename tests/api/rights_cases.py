@@ -13,6 +13,7 @@ from tests.access.rights_model import (
     OfAlias,
     OfDatabase,
     OfGrant,
+    OfJob,
     OfKey,
     On,
     OnName,
@@ -47,6 +48,10 @@ class Place:
     """A cluster on record that nothing answers for."""
     refresh: str
     password: str
+    job: int
+    """One of ``rich`` on the collection, that waits."""
+    failed: int
+    """One of ``rich`` on the collection, that failed."""
 
     def row(self, identity: str) -> dict[str, Any]:
         return {"id": identity, "vector": EAST}
@@ -215,6 +220,9 @@ ROWS = (
         lambda at: {"filter": "id != ''"},
         wears=True,
     ),
+    # Imports by URL are off: whoever may import is told so.
+    Case("POST", _COLLECTION + "import/", on("vector.import"), 422, lambda at: {"url": "https://example.org/a.csv"}),
+    Case("POST", _COLLECTION + "export/", on("vector.export"), 202, lambda at: {"format": "csv"}),
     Case("POST", _COLLECTION + "search/", on("vector.search"), 200, _search()),
     Case("POST", _COLLECTION + "search/", on("vector.search"), 200, lambda at: {"vectors": [EAST, EAST]}),
     Case("POST", _COLLECTION + "search/range/", on("vector.search"), 200, _search(radius=0.5)),
@@ -223,6 +231,8 @@ ROWS = (
     # There is no embedding: whoever may search is told so.
     Case("POST", _COLLECTION + "search/text/", on("vector.search"), 422, lambda at: {"text": "where"}),
 )
+
+FILES = (Case("GET", "downloads/{token}/", nothing, 404, values=lambda at: {"token": "forged"}, public=True),)
 
 _DATABASE = "databases/{name}/"
 DATABASES = (
@@ -401,6 +411,20 @@ KEYS = (
     ),
 )  # fmt: skip
 
+_JOB = "jobs/{number}/"
+JOBS = (
+    Case("GET", "jobs/", nothing, 200),
+    Case("GET", _JOB, lambda at: OfJob("job.view", at.collection), 200, values=lambda at: {"number": at.job}),
+    Case(
+        "POST", f"{_JOB}cancel/", lambda at: OfJob("job.cancel", at.collection), 202,
+        values=lambda at: {"number": at.job},
+    ),
+    Case(
+        "POST", f"{_JOB}retry/", lambda at: OfJob("job.cancel", at.collection), 202,
+        values=lambda at: {"number": at.failed},
+    ),
+)  # fmt: skip
+
 AUDIT = (
     Case("GET", "audit/", everywhere("audit.view"), 200),
     Case("GET", "audit/export/", everywhere("audit.view"), 200),
@@ -425,4 +449,4 @@ CLUSTERS = (
     ),
 )
 
-CASES = COLLECTIONS + ROWS + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + AUDIT + CLUSTERS + CLUSTERS
+CASES = COLLECTIONS + ROWS + FILES + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + JOBS + AUDIT + CLUSTERS + CLUSTERS

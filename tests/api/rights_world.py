@@ -17,7 +17,7 @@ from tests.support.access import give
 from vectorstore.access import api_keys
 from vectorstore.access.actor import KeyScopes
 from vectorstore.api import tokens
-from vectorstore.models import ApiKey, Cluster, Grant, ServiceAccount, UserAttributes
+from vectorstore.models import ApiKey, Cluster, Grant, Job, ServiceAccount, UserAttributes
 from vectorstore.service import CollectionService, catalogue
 from vectorstore.service.context import Scope
 
@@ -144,7 +144,7 @@ class World:
             "databases": self.root.get("databases/?page_size=1000").json()["results"],
             **{
                 kind.__name__: list(kind.objects.order_by("pk").values())
-                for kind in (User, Group, ServiceAccount, Grant, UserAttributes, Cluster)
+                for kind in (User, Group, ServiceAccount, Grant, UserAttributes, Cluster, Job)
             },
             "keys": list(ApiKey.objects.order_by("pk").values("pk", "name", "revoked_at", "expires_at")),
         }
@@ -180,6 +180,7 @@ class World:
         rich = User.objects.create_user(f"rich-{mark}")
         plain = User.objects.create_user(f"plain-{mark}", password=PASSWORD)
         service = ServiceAccount.objects.create(name=f"service-{mark}")
+        job = {"kind": "any", "collection": collection, "actor_kind": "user", "actor_id": rich.pk}
         return Place(
             collection=collection,
             alias=f"{collection}_alias",
@@ -194,6 +195,8 @@ class World:
             key=api_keys.make("kept", service, by="tests")[0].pk,
             refresh=tokens.issue(plain)["refresh"],
             password=PASSWORD,
+            job=Job.objects.create(**job).pk,
+            failed=Job.objects.create(**job, state="failed").pk,
             cluster=Cluster.objects.create(name=f"c-{mark}", uri=f"http://c-{mark}:19530").name,
         )
 

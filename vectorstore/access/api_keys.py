@@ -108,7 +108,7 @@ def check(text: str, source: str) -> Verified | None:
         superuser=isinstance(owner, User) and owner.is_superuser,
         method="api_key",
         key_prefix=key.prefix,
-        scopes=_read(key.scopes),
+        scopes=scopes_of(key),
     )
     return Verified(actor, key.expires_at.timestamp(), key.rate_limit)
 
@@ -156,9 +156,9 @@ def _written(scopes: KeyScopes) -> dict[str, Any]:
     return {"actions": actions, "collections": scopes.collections}
 
 
-def _read(scopes: Any) -> KeyScopes | None:
+def scopes_of(key: ApiKey) -> KeyScopes | None:
     """What is on record; what is not understood leaves no right at all."""
-    match scopes:
+    match key.scopes:
         case None:
             return None
         case {"actions": None, "collections": str(collections)}:

@@ -1,6 +1,6 @@
 """The web console: Django's admin in Unfold's clothes. Importing it registers every page."""
 
-from vectorstore.admin import api_key, audit, beat, cluster, collection, grant, index, service_account, users
+from vectorstore.admin import api_key, audit, beat, cluster, collection, grant, index, job, service_account, users
 
 __all__ = [
     "api_key",
@@ -10,6 +10,7 @@ __all__ = [
     "collection",
     "grant",
     "index",
+    "job",
     "service_account",
     "users",
 ]

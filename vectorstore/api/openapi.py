@@ -65,6 +65,7 @@ _HEADERS: dict[int, tuple[str, Json]] = {
     429: ("Retry-After", {"type": "string", "pattern": "^[0-9]+$"}),
     503: ("Retry-After", {"type": "string", "pattern": "^[0-9]+$"}),
 }
+_JOB_ADDRESS = {"description": "The address of the job.", "schema": {"type": "string", "format": "uri-reference"}}
 _SECURITY: dict[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "api_key": {
@@ -129,8 +130,11 @@ class Schema(AutoSchema):
                 schema = _page_of(schema)
             lines = operation.media != "application/json"
             success["content"] = {operation.media: {"schema": {"type": "string"} if lines else schema}}
+        if operation.status == 202:
+            success["description"] = "Under way, as the job that is the answer"
+            success["headers"] = {"Location": _JOB_ADDRESS}
         if operation.idempotent:
-            success["headers"] = {"Idempotency-Replayed": {"schema": {"const": "true"}}}
+            success.setdefault("headers", {})["Idempotency-Replayed"] = {"schema": {"const": "true"}}
         errors = {405, *operation.errors}
         if not self.view.public:
             errors |= {401, 403}

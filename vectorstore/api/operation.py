@@ -14,7 +14,8 @@ class Operation:
     ``pages`` says that ``answer`` is the item of a paginated list, ``order`` by which names it can be
     ordered. ``errors`` are the statuses beyond those that every operation of the view may answer; ``query`` names
     further text parameters. With ``idempotent``, the action to check before an earlier answer is given again, the
-    operation takes an ``Idempotency-Key``. A ``media`` other than JSON has one ``answer`` a line.
+    operation takes an ``Idempotency-Key``. A ``media`` other than JSON has one ``answer`` a line. With the ``status``
+    202 the handler returns the body of a job (``api.schemas.jobs.job_body``), whose address is sent as ``Location``.
     """
 
     summary: str

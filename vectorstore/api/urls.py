@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from django.urls.converters import IntConverter, StringConverter
 
 from vectorstore.api.openapi import ACCOUNT_PATTERN, CLUSTER_PATTERN, NAME_PATTERN, NUMBER_PATTERN
+from vectorstore.api.schemas.transfer import DOWNLOAD_PATTERN
 from vectorstore.api.views import (
     accounts,
     aliases,
@@ -16,8 +17,10 @@ from vectorstore.api.views import (
     docs,
     grants,
     indexes,
+    jobs,
     partitions,
     search,
+    transfer,
     vectors,
 )
 
@@ -46,10 +49,17 @@ class NumberConverter(IntConverter):
     regex = NUMBER_PATTERN
 
 
+class DownloadConverter(StringConverter):
+    """The signed part of a link to a file."""
+
+    regex = DOWNLOAD_PATTERN
+
+
 register_converter(NameConverter, "name")
 register_converter(AccountConverter, "account")
 register_converter(ClusterConverter, "cluster")
 register_converter(NumberConverter, "number")
+register_converter(DownloadConverter, "download")
 
 _collection: list[URLPattern | URLResolver] = [
     path("search/", search.SearchView.as_view()),
@@ -62,6 +72,8 @@ _collection: list[URLPattern | URLResolver] = [
     path("vectors/query/", vectors.QueryRowsView.as_view()),
     path("vectors/count/", vectors.CountRowsView.as_view()),
     path("vectors/delete/", vectors.DeleteRowsView.as_view()),
+    path("import/", transfer.ImportView.as_view()),
+    path("export/", transfer.ExportView.as_view()),
     path("", collections.CollectionView.as_view()),
     path("load/", collections.LoadView.as_view()),
     path("release/", collections.ReleaseView.as_view()),
@@ -102,6 +114,11 @@ _v1: list[URLPattern | URLResolver] = [
     path("clusters/", clusters.ClustersView.as_view()),
     path("clusters/<cluster:cluster>/", clusters.ClusterView.as_view()),
     path("clusters/<cluster:cluster>/test/", clusters.ClusterTestView.as_view()),
+    path("jobs/", jobs.JobsView.as_view()),
+    path("jobs/<number:number>/", jobs.JobView.as_view(), name="job"),
+    path("jobs/<number:number>/cancel/", jobs.CancelJobView.as_view()),
+    path("jobs/<number:number>/retry/", jobs.RetryJobView.as_view()),
+    path("downloads/<download:token>/", transfer.DownloadView.as_view(), name="download"),
     path("audit/", audit.AuditView.as_view()),
     path("audit/export/", audit.AuditExportView.as_view()),
     path("audit/verify/", audit.AuditVerifyView.as_view()),

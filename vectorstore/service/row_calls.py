@@ -72,6 +72,12 @@ def existing(scope: Scope, known: KnownCollection, ids: Sequence[RowId], partiti
     return found
 
 
+def none_there(scope: Scope, known: KnownCollection, ids: Sequence[RowId]) -> bool:
+    """Whether none of ``ids`` is there, with all that Milvus has taken so far."""
+    shared_state().wrote(scope.address(known.schema.name), known.engine.adapter.now())
+    return not existing(scope, known.whole, ids)
+
+
 def matching(scope: Scope, known: KnownCollection, node: Node | None, partition: str = "") -> list[RowId]:
     """The ids of all rows that match, of the caller of ``known``."""
     name = known.schema.primary.name

@@ -1,6 +1,7 @@
 """Rows: written, read, counted, deleted."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from vectorstore.config.settings import current
 from vectorstore.domain.batch import Batch
@@ -49,7 +50,7 @@ class VectorService(RowReads):
         act.ids = batch.size
         with writing(self.scope, act.known, given) as (known, _):
             _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
-            undone = lambda: not row_calls.existing(self.scope, known.whole, batch.ids)  # noqa: E731
+            undone = partial(row_calls.none_there, self.scope, known, batch.ids)
             with journalled(known, put(known, batch, partition, "insert"), undone):
                 ids = row_calls.insert(self.scope, known, batch, partition)
         act.rows = batch.size

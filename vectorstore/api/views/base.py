@@ -4,6 +4,7 @@ Django REST framework's dispatch negotiates content, builds parsers and renders 
 Answers here are always JSON, so this one skips all that: a search then costs little beside Milvus.
 """
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -71,14 +73,14 @@ class View(APIView):
                 return result
             if operation.status == 204:
                 return HttpResponse(status=204)
-            return HttpResponse(encode(result), status=operation.status, content_type="application/json")
+            return _answered(encode(result), operation.status)
         raw = read_body(request, current().max_body_bytes)
         body = decode(raw, operation.body)
         key = request.headers.get(IDEMPOTENCY_HEADER) if operation.idempotent else None
         # An earlier answer is not for who has lost the right since: then the handler itself refuses.
         if key and self.may(operation.idempotent, **path):
             return self._once(key, raw, operation.status, lambda: encode(handler(body, **path)))
-        return HttpResponse(encode(handler(body, **path)), status=operation.status, content_type="application/json")
+        return _answered(encode(handler(body, **path)), operation.status)
 
     def _once(self, key: str, raw: bytes, status: int, work: Callable[[], bytes]) -> HttpResponse:
         """The answer of a write under an ``Idempotency-Key``: of this request, or of the first one again."""
@@ -86,7 +88,7 @@ class View(APIView):
             raise MalformedRequest(f"{IDEMPOTENCY_HEADER} is 1 to 255 printable ASCII characters.")
         scope = f"{self.actor.kind} {self.actor.id} {self.request.method} {self.request.get_full_path()}"
         status, answer, again = once(scope, key, raw, lambda: (status, work()))
-        response = HttpResponse(answer, status=status, content_type="application/json")
+        response = _answered(answer, status)
         if again:
             response["Idempotency-Replayed"] = "true"
         return response
@@ -132,3 +134,11 @@ class EngineView(View):
         if not _NAME.fullmatch(database):  # Milvus takes it in a gRPC header, which holds no such text
             raise NotFound("There is no database of that name.")
         return Scope(actor=self.actor, cluster=asked.get("cluster", "default"), database=database)
+
+
+def _answered(content: bytes, status: int) -> HttpResponse:
+    """JSON; with 202 it is a job, and its address goes with it."""
+    response = HttpResponse(content, status=status, content_type="application/json")
+    if status == 202:
+        response["Location"] = reverse("job", kwargs={"number": json.loads(content)["id"]})
+    return response
