@@ -127,13 +127,16 @@ def _services(settings: Settings) -> tuple[Program, ...]:
         web += (*pair, "--ssl-protocol-min", "tls1.2")
     celery = ("celery", "--quiet", "-A", "project")
     level = ("--loglevel", settings.log_level)
-    worker = (
-        *(*celery, "worker", "--concurrency", str(settings.task_workers), "--without-gossip"),
-        *("--without-mingle", *level),
-    )
+    worker = (*celery, "worker", "--without-gossip", "--without-mingle", *level, "--concurrency")
     programs = (
         Program("web", (sys.executable, "-m", *web)),
-        Program("worker", (sys.executable, "-m", *worker)),
+        # Apart, so that long jobs never keep the short tasks waiting.
+        Program("worker", (sys.executable, "-m", *worker, "1", "-Q", "celery", "-n", "tasks@%h")),
+        Program(
+            "jobs",
+            (sys.executable, "-m", *worker, str(settings.task_workers), "-Q", "jobs", "-n", "jobs@%h"),
+            stop_within=20,  # a job that runs ends its chunk first
+        ),
         Program("beat", (sys.executable, "-m", *celery, "beat", "--pidfile", "", *level)),
     )
     if not settings.http_port:

@@ -1,10 +1,12 @@
 """Celery entry points: each calls one function and may run twice."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from vectorstore.access import token_families
 from vectorstore.audit.checkpoint import checkpoint
 from vectorstore.audit.open import close_open
+from vectorstore.backup import scheduler, upkeep
 from vectorstore.jobs import runner, sweeper
 from vectorstore.service import idempotency_service
 
@@ -43,3 +45,28 @@ def run_job(job_id: int) -> str | None:
 def sweep_jobs() -> int:
     """Every ten seconds: miss the dead, and enqueue again what the broker lost."""
     return sweeper.sweep().enqueued
+
+
+@shared_task
+def backup_due() -> int:
+    """Every minute: start the backups whose time has come."""
+    return scheduler.run_due(timezone.now())
+
+
+@shared_task
+def journal_upkeep() -> int:
+    """Every minute: settle writes without an outcome, and bring the journal to the backup storage."""
+    upkeep.settle_doubts()
+    return upkeep.ship_journal()
+
+
+@shared_task
+def watch_drift() -> int:
+    """Every minute: find writes that bypassed the gateway."""
+    return upkeep.watch_drift()
+
+
+@shared_task
+def clean_backups() -> list[str]:
+    """Every hour: keep what policies keep, and remove what nobody needs any more."""
+    return upkeep.clean()

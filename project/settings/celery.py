@@ -32,6 +32,10 @@ CELERY_BEAT_SCHEDULE = {
     "audit-checkpoint": {"task": "vectorstore.tasks.audit_checkpoint", "schedule": 60.0},
     "audit-close-open": {"task": "vectorstore.tasks.audit_close_open", "schedule": 60.0},
     "purge-tokens": {"task": "vectorstore.tasks.purge_tokens", "schedule": 3600.0},
+    "backup-due": {"task": "vectorstore.tasks.backup_due", "schedule": 60.0, "options": {"expire_seconds": 60}},
+    "journal-upkeep": {"task": "vectorstore.tasks.journal_upkeep", "schedule": 60.0, "options": {"expire_seconds": 60}},
+    "watch-drift": {"task": "vectorstore.tasks.watch_drift", "schedule": 60.0, "options": {"expire_seconds": 60}},
+    "clean-backups": {"task": "vectorstore.tasks.clean_backups", "schedule": 3600.0},
     "sweep-jobs": {
         "task": "vectorstore.tasks.sweep_jobs",
         "schedule": 10.0,

@@ -25,6 +25,10 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # whoever scans the network would fill the log
         "axes": {"level": "WARNING"},  # four lines for each login, which the audit log has anyway
+        # A line for each beat of each task says nothing; what tasks do they log themselves.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},  # its INFO lines carry whole URLs
     },
 }

@@ -74,6 +74,7 @@ UNFOLD: dict[str, Any] = {
                     },
                     _link("Search", "search", "vectorstore_search", "vector.search"),
                     _link("Indexes", "account_tree", "vectorstore_indexrecord_changelist", "index.view"),
+                    _link("Jobs", "pending_actions", "vectorstore_job_changelist", "job.view"),
                     _link("Clusters", "dns", "vectorstore_cluster_changelist", "cluster.view"),
                 ],
             },

@@ -7,18 +7,22 @@ from django.utils import timezone
 
 from vectorstore.adapters.capabilities import Capabilities
 from vectorstore.backup.capture import Capture
+from vectorstore.backup.history import READABLE
 from vectorstore.backup.manifest import Manifest, Moment
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.backup.verify import Level, Verdict, verify
 from vectorstore.backup.writer import SetWriter
-from vectorstore.domain.errors import BackupDamaged, NotFound
+from vectorstore.domain.errors import BackupDamaged, NotFound, VectorStoreError
 from vectorstore.journal.reading import settle
 from vectorstore.journal.sequence import position
 from vectorstore.models import Backup, Grant
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
+from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
+
+_MOST_PROBLEMS = 100
 
 
 def run_backup(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -27,19 +31,49 @@ def run_backup(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, An
     Raises:
         VectorStoreError: it could not be made; the row says so.
     """
-    row = Backup.objects.select_related("parent").get(set_id=params["backup"])
-    with backup_place() as place:
-        try:
-            if row.state == "running":
-                _record(row, *_made(work, scope, row, place))
-            work.stage("verifying")
-            _check(work, row, place)
-        except Cancelled:
-            place.repository.delete(row.set_id)
-            row.delete()
-            raise
+    row = _row_of(scope, params)
+    try:
+        with backup_place() as place:
+            _carry_out(work, scope, row, place)
+    except VectorStoreError as error:
+        told = {"code": error.code, "detail": error.detail}
+        Backup.objects.filter(pk=row.pk, state="running").update(state="failed", error=told)
+        raise
     work.say(f"{row.rows} rows, {row.size_bytes} bytes")
     return {"backup": row.set_id, "rows": row.rows, "size_bytes": row.size_bytes}
+
+
+def run_verify(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
+    """Read the set of the row ``params["backup"]`` again; ``problems`` name the files that are wrong."""
+    row = _row_of(scope, params)
+    with backup_place() as place:
+        verdict = check(work, row, place)
+    problems = [{"path": problem.path, "detail": problem.detail} for problem in verdict.problems[:_MOST_PROBLEMS]]
+    return {"backup": row.set_id, "intact": verdict.intact, "problems": problems}
+
+
+def _row_of(scope: Scope, params: dict[str, Any]) -> Backup:
+    """The row, for whoever may still make backups of all that it holds."""
+    row = Backup.objects.select_related("parent").filter(set_id=params["backup"]).first()
+    if row is None:
+        raise NotFound(f"The backup {params['backup']} is gone: make another one.")
+    for item in row.collections:
+        Service(scope).require("backup.create", item["name"])
+    return row
+
+
+def _carry_out(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> None:
+    try:
+        if row.state not in READABLE:
+            row.state, row.error = "running", None  # it may have failed in a former run
+            row.save(update_fields=["state", "error"])
+            _record(row, *_made(work, scope, row, place))
+        work.stage("verifying")
+        _check(work, row, place)
+    except Cancelled:
+        place.repository.delete(row.set_id)
+        row.delete()
+        raise
 
 
 def _made(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Manifest, str]:
@@ -165,7 +199,7 @@ def check(work: Work, row: Backup, place: BackupPlace) -> Verdict:
     if verdict.intact:
         row.state, row.verified_at, row.error = "verified", timezone.now(), None
     else:
-        problems = [{"path": problem.path, "detail": problem.detail} for problem in verdict.problems[:100]]
+        problems = [{"path": problem.path, "detail": problem.detail} for problem in verdict.problems[:_MOST_PROBLEMS]]
         row.state, row.error = "failed", {"code": "backup_damaged", "problems": problems}
     row.save(update_fields=["state", "verified_at", "error"])
     return verdict

@@ -1,0 +1,1 @@
+"""What runs jobs: kinds of work, the worker's hold on a row, the sweeper that misses the dead."""

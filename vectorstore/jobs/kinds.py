@@ -1,0 +1,9 @@
+"""All kinds of jobs: what does them lies in packages below this one, and is declared here."""
+
+from vectorstore.backup.run_backup import run_backup, run_verify
+from vectorstore.backup.run_restore import run_restore
+from vectorstore.jobs.registry import work
+
+work("backup")(run_backup)
+work("verify")(run_verify)
+work("restore")(run_restore)
