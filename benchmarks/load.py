@@ -25,26 +25,33 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Tally:
-    """The seconds that each answer took, of those that came after the warm-up and before the end."""
+    """The seconds that each answer took, of those that came after the warm-up and before the end.
+
+    The end waits for the first answer: a rate of nothing can be compared with nothing.
+    """
 
     seconds: float
     began: float = field(init=False)
+    ended: float = field(init=False)
     taken: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.began = time.perf_counter() + _WARM_UP_S
+        self.ended = self.began + self.seconds
 
     def add(self, asked: float) -> bool:
         """Whether to go on."""
         now = time.perf_counter()
-        if self.began <= now < self.began + self.seconds:
+        if now >= self.began and not self.taken:
+            self.ended = max(self.ended, now)
+        if self.began <= now <= self.ended:
             self.taken.append(now - asked)
-        return now < self.began + self.seconds
+        return now < self.ended or not self.taken
 
     @property
     def rate(self) -> float:
         """Answers a second."""
-        return len(self.taken) / self.seconds
+        return len(self.taken) / (self.ended - self.began)
 
     @property
     def p50_ms(self) -> float:

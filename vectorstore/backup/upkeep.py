@@ -11,6 +11,7 @@ from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.journal import recovery
+from vectorstore.journal.sequence import position
 from vectorstore.models import Backup, BackupPolicy, CollectionRecord, JournalEntry, JournalSegment
 from vectorstore.service import dropping
 from vectorstore.service.catalogue import look_up
@@ -99,11 +100,12 @@ def _needed_from(now: datetime) -> int:
         for item in backup.collections:
             if "uid" in item and backup.start_seq is not None:
                 oldest[item["uid"]] = min(oldest.get(item["uid"], backup.start_seq + 1), backup.start_seq + 1)
+    beyond = position()[0] + 1
     firsts = JournalEntry.objects.values("uid").annotate(first=Min("seq"))
     gone = _gone_for_good(now)
     bounds = [oldest.get(row["uid"], row["first"]) for row in firsts if row["uid"] not in gone or row["uid"] in oldest]
     running = Backup.objects.filter(state="running").exists()
-    return 0 if running else min(bounds, default=0)
+    return 0 if running else min(bounds, default=beyond)
 
 
 def _gone_for_good(now: datetime) -> set[str]:
