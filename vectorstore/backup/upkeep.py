@@ -1,4 +1,4 @@
-"""What has to be done again and again: journal shipped and pruned, doubts settled, retention kept, leftovers removed."""
+"""What is done again and again: the journal shipped and pruned, doubts settled, retention kept, leftovers removed."""
 
 import logging
 from datetime import datetime, timedelta
