@@ -3,7 +3,11 @@
 from vectorstore.backup.run_backup import run_backup, run_verify
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.jobs.registry import work
+from vectorstore.transfer.run_export import run_export
+from vectorstore.transfer.run_import import run_import
 
 work("backup")(run_backup)
 work("verify")(run_verify)
 work("restore")(run_restore)
+work("import")(run_import)
+work("export")(run_export)
