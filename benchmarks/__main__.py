@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import searches, security, writes
+from benchmarks import backups, searches, security, writes
 from benchmarks.data import Address, fill_collection
 from benchmarks.table import Row, save, table
 from tests.support.engines import RunningEngine, milvus_lite, milvus_server
@@ -19,7 +19,7 @@ from tests.support.stack import RunningStack, running_stack
 _ON_LITE = (searches.P1,)
 _ON_MILVUS = (searches.P2, searches.P3, searches.P4)
 _SECURITY = (security.S1, security.S2)
-_IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, *_SECURITY, writes.I1, writes.C1)]
+_IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, *backups.ALL, *_SECURITY, writes.I1, writes.C1)]
 
 
 def main() -> None:
@@ -32,7 +32,8 @@ def main() -> None:
         on_milvus = comparisons is _ON_MILVUS
         inserts = on_milvus and writes.I1.id in asked.only
         secured = [comparison for comparison in _SECURITY if on_milvus and comparison.id in asked.only]
-        if not wanted and not inserts and not secured:
+        files = [comparison for comparison in backups.ALL if on_milvus and comparison.id in asked.only]
+        if not wanted and not inserts and not secured and not files:
             continue
         _say("starting an engine and the gateway")
         with engine as running, _gateway(running) as stack:
@@ -49,6 +50,9 @@ def main() -> None:
                         rows.append(
                             security.measure(comparison, stack, bare, rounds=asked.rounds, seconds=asked.seconds)
                         )
+            for comparison in files:
+                _say(comparison.what)
+                rows.append(backups.measure(comparison, stack, address, rounds=asked.rounds, rows=asked.rows))
             if inserts:
                 _say(writes.I1.what)
                 rows.append(writes.measure_insert(stack, address, rounds=asked.rounds, rows=asked.rows))
