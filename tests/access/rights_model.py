@@ -294,6 +294,42 @@ class OfJob(Need):
 
 
 @dataclass(frozen=True)
+class OfSet(Need):
+    """An action on a backup, which is there for whoever may view the backups of all its collections."""
+
+    action: str
+    collections: tuple[str, ...]
+
+    def refusal(self, caller: Caller) -> int | None:
+        if not all(caller.holds("backup.view", name) for name in self.collections):
+            return 404
+        return None if all(caller.holds(self.action, name) for name in self.collections) else 403
+
+    def hides(self, caller: Caller) -> bool:
+        return self.refusal(caller) == 404
+
+
+@dataclass(frozen=True)
+class OfPolicy(Need):
+    """A backup policy, which is there for whoever may back up all that its pattern may match."""
+
+    pattern: str
+
+    def refusal(self, caller: Caller) -> int | None:
+        return None if caller.covers("backup.create", self.pattern) else 404
+
+
+@dataclass(frozen=True)
+class MakesPolicy(Need):
+    """To make a policy of that pattern."""
+
+    pattern: str
+
+    def refusal(self, caller: Caller) -> int | None:
+        return None if caller.covers("backup.create", self.pattern) else 403
+
+
+@dataclass(frozen=True)
 class Gives(Need):
     """Nobody gives more than they hold, and nobody changes who holds more: the whole of ``role`` must be held."""
 

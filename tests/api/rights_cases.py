@@ -8,6 +8,7 @@ from tests.access.rights_model import (
     All,
     Everywhere,
     Gives,
+    MakesPolicy,
     Need,
     Nothing,
     OfAlias,
@@ -15,6 +16,8 @@ from tests.access.rights_model import (
     OfGrant,
     OfJob,
     OfKey,
+    OfPolicy,
+    OfSet,
     On,
     OnName,
     Somewhere,
@@ -52,6 +55,14 @@ class Place:
     """One of ``rich`` on the collection, that waits."""
     failed: int
     """One of ``rich`` on the collection, that failed."""
+    backup: str
+    """Of the collection."""
+    wide: str
+    """A backup of the collection and of one outside of every pattern but the star."""
+    policy: str
+    """Backs up the collection."""
+    broad: str
+    """Backs up all."""
 
     def row(self, identity: str) -> dict[str, Any]:
         return {"id": identity, "vector": EAST}
@@ -425,6 +436,112 @@ JOBS = (
     ),
 )  # fmt: skip
 
+
+def _of_set(action: str) -> Callable[[Place], Need]:
+    return lambda at: OfSet(action, (at.collection,))
+
+
+def _of_wide(action: str) -> Callable[[Place], Need]:
+    return lambda at: OfSet(action, (at.collection, FAR))
+
+
+def _backup(at: Place) -> dict[str, Any]:
+    return {"set_id": at.backup}
+
+
+def _wide(at: Place) -> dict[str, Any]:
+    return {"set_id": at.wide}
+
+
+def _sets(of: Callable[[str], Callable[[Place], Need]], values: Callable[[Place], dict[str, Any]]) -> tuple[Case, ...]:
+    address = "backups/{set_id}/"
+    return (
+        Case("GET", address, of("backup.view"), 200, values=values),
+        Case("PATCH", address, of("backup.create"), 200, lambda at: {"note": "changed"}, values),
+        Case("POST", f"{address}verify/", of("backup.create"), 202, values=values),
+        Case("DELETE", address, of("backup.delete"), 204, values=values),
+    )
+
+
+def _policies(of: Callable[[Place], Need], values: Callable[[Place], dict[str, Any]]) -> tuple[Case, ...]:
+    address = "backup-policies/{policy}/"
+    return (
+        Case("GET", address, of, 200, values=values),
+        Case("GET", f"{address}retention/", of, 200, values=values),
+        Case("PATCH", address, of, 200, lambda at: {"enabled": False}, values),
+        Case("DELETE", address, of, 204, values=values),
+    )
+
+
+def _makes(pattern: Callable[[Place], str]) -> Case:
+    return Case(
+        "POST",
+        "backup-policies/",
+        lambda at: MakesPolicy(pattern(at)),
+        201,
+        lambda at: {"name": at.new, "collections": pattern(at), "schedule": "0 3 * * *"},
+    )
+
+
+def _restored_to(target: str) -> Callable[[Place], Need]:
+    return lambda at: both(
+        OnName("backup.restore", at.collection), OnName("collection.create", target.format(new=at.new))
+    )
+
+
+def _settles(at: Place) -> Need:
+    return both(On("vector.upsert", at.collection), On("collection.alter", at.collection))
+
+
+FAR = "far_away"
+BACKUPS = (
+    Case("GET", "backups/", nothing, 200),
+    Case("POST", "backups/", on("backup.create"), 202, lambda at: {"collections": [at.collection]}),
+    *_sets(_of_set, _backup),
+    *_sets(_of_wide, _wide),
+    Case("GET", "backup-policies/", nothing, 200),
+    _makes(lambda at: at.collection),
+    _makes(lambda at: f"{at.prefix}*"),
+    _makes(lambda at: "*"),
+    *_policies(lambda at: OfPolicy(at.collection), lambda at: {"policy": at.policy}),
+    *_policies(lambda at: OfPolicy("*"), lambda at: {"policy": at.broad}),
+    *(
+        Case(
+            "POST",
+            "restores/",
+            _restored_to(target),
+            202,
+            lambda at, target=target: {
+                "collection": at.collection,
+                "latest": True,
+                "target_name": target.format(new=at.new),
+            },
+            wears=True,
+        )
+        for target in ("{new}", "far_{new}")
+    ),
+    Case(
+        "POST",
+        "restores/",
+        lambda at: both(OnName("backup.restore", at.collection), OnName("collection.drop", at.collection)),
+        202,
+        lambda at: {"collection": at.collection, "latest": True, "mode": "replace"},
+        wears=True,
+    ),
+    Case("GET", _COLLECTION + "recovery-window/", on("backup.view"), 200),
+    Case("GET", "restore-points/", nothing, 200),
+    Case(
+        "POST",
+        "restore-points/",
+        on("backup.create"),
+        201,
+        lambda at: {"collection": at.collection, "name": at.new},
+    ),
+    Case("GET", "drift/", nothing, 200),
+    Case("POST", _COLLECTION + "drift/adopt/", _settles, 200, wears=True),
+    Case("POST", _COLLECTION + "drift/revert/", _settles, 200, wears=True),
+)
+
 AUDIT = (
     Case("GET", "audit/", everywhere("audit.view"), 200),
     Case("GET", "audit/export/", everywhere("audit.view"), 200),
@@ -449,4 +566,7 @@ CLUSTERS = (
     ),
 )
 
-CASES = COLLECTIONS + ROWS + FILES + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + JOBS + AUDIT + CLUSTERS + CLUSTERS
+CASES = (
+    *(COLLECTIONS + ROWS + FILES + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + JOBS),
+    *(BACKUPS + AUDIT + CLUSTERS + CLUSTERS),
+)

@@ -12,12 +12,23 @@ from django.utils import timezone
 from tests.access import rights_model as model
 from tests.access.rights_model import Caller, Held, Scopes
 from tests.api.client import Api
-from tests.api.rights_cases import Case, Place
+from tests.api.rights_cases import FAR, Case, Place
 from tests.support.access import give
+from tests.support.backups import set_row
 from vectorstore.access import api_keys
 from vectorstore.access.actor import KeyScopes
 from vectorstore.api import tokens
-from vectorstore.models import ApiKey, Cluster, Grant, Job, ServiceAccount, UserAttributes
+from vectorstore.models import (
+    ApiKey,
+    Backup,
+    BackupPolicy,
+    Cluster,
+    Grant,
+    Job,
+    RestorePoint,
+    ServiceAccount,
+    UserAttributes,
+)
 from vectorstore.service import CollectionService, catalogue
 from vectorstore.service.context import Scope
 
@@ -47,6 +58,7 @@ CALLERS = (
     Caller("viewer and editor", (Held("viewer"), Held("editor", "docs*"))),
 )
 PREFIXES = ("docs_", "m_")
+_KINDS = (User, Group, ServiceAccount, Grant, UserAttributes, Cluster, Job, Backup, BackupPolicy, RestorePoint)
 
 _kept: dict[tuple[int, str], str] = {}
 """The shared collection of each engine and prefix: no test changes it."""
@@ -142,10 +154,7 @@ class World:
         return found | {
             "aliases": self.root.get("aliases/?page_size=1000").json()["results"],
             "databases": self.root.get("databases/?page_size=1000").json()["results"],
-            **{
-                kind.__name__: list(kind.objects.order_by("pk").values())
-                for kind in (User, Group, ServiceAccount, Grant, UserAttributes, Cluster, Job)
-            },
+            **{kind.__name__: list(kind.objects.order_by("pk").values()) for kind in _KINDS},
             "keys": list(ApiKey.objects.order_by("pk").values("pk", "name", "revoked_at", "expires_at")),
         }
 
@@ -197,6 +206,10 @@ class World:
             password=PASSWORD,
             job=Job.objects.create(**job).pk,
             failed=Job.objects.create(**job, state="failed").pk,
+            backup=set_row(collection).set_id,
+            wide=set_row(collection, FAR).set_id,
+            policy=BackupPolicy.objects.create(name=f"p-{mark}", collections=[collection], schedule="0 3 * * *").name,
+            broad=BackupPolicy.objects.create(name=f"w-{mark}", collections=["*"], schedule="0 3 * * *").name,
             cluster=Cluster.objects.create(name=f"c-{mark}", uri=f"http://c-{mark}:19530").name,
         )
 

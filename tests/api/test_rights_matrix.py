@@ -160,6 +160,7 @@ def test_what_is_hidden_answers_as_what_is_not_there(world: World, caller: Calle
             continue
         nowhere = f"n{secrets.token_hex(6)}"
         names = ("alias", "collection", "user", "rich", "group", "service", "cluster")
+        names += ("backup", "wide", "policy", "broad")
         gone = dataclasses.replace(
             at, grant=10**9, key=10**9, job=10**9, failed=10**9, **{name: f"{nowhere}{name}" for name in names}
         )

@@ -1,22 +1,28 @@
 """Backups are made, listed, pinned, verified and deleted, for whoever may."""
 
+import os
+import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from tests.backup.conftest import on_s3
 from tests.support.access import give
-from tests.support.backups import carried_out, collections, set_row, store_at
+from tests.support.backups import carried_out, collections, held, set_row, store_at
 from tests.support.engines import RunningEngine
 from tests.support.s3 import REGION, Store
 from vectorstore.access.actor import Actor
 from vectorstore.backup.backup_service import BackupService, end_abandoned
-from vectorstore.config.settings import current
+from vectorstore.config.settings import BASE_DIR, current
 from vectorstore.domain.backup_requests import BackupChanges, BackupRequest
 from vectorstore.domain.errors import (
     Conflict,
@@ -26,7 +32,9 @@ from vectorstore.domain.errors import (
     StorageFailed,
     VectorStoreError,
 )
+from vectorstore.journal.writer import writer
 from vectorstore.models import AuditRecord, Backup, Job
+from vectorstore.service import VectorService
 from vectorstore.service.context import Scope
 from vectorstore.service.job_service import JobService
 
@@ -244,6 +252,49 @@ def test_backups_go_to_a_bucket_and_come_back_from_it(two: list[str], store: Sto
     finally:
         storage.close()
     assert carried_out(BackupService().verify(row.set_id)).result["intact"] is True  # type: ignore[index]
+
+
+def _mounted(folder: Path, then: str) -> list[str]:
+    """What to put before a command to run it where ``folder`` is a file system of 64 KiB of its own."""
+    mount = f'mount -t tmpfs -o size=64k none "{folder}" && {then} exec "$@"'
+    user = [] if os.getuid() == 0 else ["--map-root-user"]
+    command = ["unshare", "--mount", *user, "sh", "-c", mount, "sh"]
+    tried = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no file system can be mounted here: {tried.stderr.strip()}")
+    return command
+
+
+@pytest.mark.parametrize(
+    ("then", "code", "words"),
+    [
+        ("", "storage_full", "There is no room for"),
+        ("mount -o remount,ro {folder} &&", "storage_failed", "Not allowed"),
+    ],
+    ids=["full", "read-only"],
+)
+def test_a_storage_that_is_full_or_read_only_is_told_and_leaves_no_set(
+    two: list[str], store_folder: Path, then: str, code: str, words: str
+) -> None:
+    vectors = np.random.default_rng(1).random((4_000, 4))
+    VectorService().insert(two[0], [{"id": secrets.token_hex(16), "vector": list(vector)} for vector in vectors])
+    job = BackupService().create(BackupRequest(collections=[two[0]]))
+    before = held(two[0])
+    writer().flush()  # as a process that serves does all the time
+    database = str(connection.settings_dict["NAME"])
+    command = [sys.executable, "-m", "tests.support.job_worker", database, "run", str(job.pk)]
+    mounted = _mounted(store_folder, then.format(folder=store_folder))
+    done = subprocess.run([*mounted, *command], cwd=BASE_DIR, capture_output=True, text=True, check=False)
+    assert done.stdout.split()[-1:] == ["failed"], done.stderr
+    row = Backup.objects.get()
+    assert (row.state, row.error["code"]) == ("failed", code)  # type: ignore[index]
+    assert words in row.error["detail"]  # type: ignore[index]
+    assert "VECTORSTORE_BACKUP_URL" in row.error["detail"]  # type: ignore[index]
+    assert held(two[0]) == before
+    assert not list(store_folder.rglob("manifest.json"))
+    assert carried_out(JobService().retry(job.pk)).state == "succeeded"  # there is room again
+    row.refresh_from_db()
+    assert (row.state, row.rows) == ("verified", 4_002)
 
 
 def test_a_place_that_holds_other_things_is_not_used(two: list[str], store_folder: Path) -> None:

@@ -33,7 +33,7 @@ from vectorstore.monitoring import request_id
 from vectorstore.service import AliasService, CollectionService, VectorService
 from vectorstore.service.context import Scope
 
-FIRST, SECOND = "a key of at least thirty-two characters, 1", "a key of at least thirty-two characters, 2"
+FIRST, SECOND = "the first key of more than 32 characters", "the second key of more than 32 characters"
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_set_of_one_collection_needs_no_name_and_one_of_several_does(name: str
     job = start(backup=backup.set_id, target_name=f"{name}_back")
     assert carried_out(job).result["rows"] == 2  # type: ignore[index]
     several = set_row(name, "other")
-    with pytest.raises(InvalidRequest, match="holds .*, other; name one of them"):
+    with pytest.raises(InvalidRequest, match="other; name one of them"):
         start(backup=several.set_id)
     with pytest.raises(NotFound, match="does not hold a collection 'third'"):
         start("third", backup=backup.set_id)
@@ -116,7 +116,7 @@ def test_exactly_one_moment_is_given(moments: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "moment",
-    [datetime(2026, 1, 2), datetime.fromisoformat("0001-01-01T00:00:00+14:00")],  # noqa: DTZ001
+    [datetime(2026, 1, 2), datetime.fromisoformat("0001-01-01T00:00:00+14:00")],
 )
 def test_a_time_without_an_offset_is_refused(moment: datetime) -> None:
     with pytest.raises(InvalidRequest) as found:
@@ -191,7 +191,7 @@ def test_one_flipped_bit_in_any_file_of_a_set_is_refused_before_a_row_is_written
     backup = back_up(name)
     names = CollectionService().names()
     files = _files(store_folder, backup)
-    assert {path.name for path in files} >= {"manifest.json", "manifest.sha256", "schema.json", "part-00000.parquet"}
+    assert {path.suffix for path in files} == {".json", ".sha256", ".parquet"}
     for path in files:
         intact = path.read_bytes()
         content = bytearray(intact)
@@ -241,7 +241,7 @@ def test_rights_on_the_source_and_on_the_target_are_asked(name: str, transaction
         with pytest.raises(PermissionDenied):
             start(name, scope, **moment)
     with pytest.raises(NotFound):
-        start(name, scope, backup=backup.set_id)
+        start(name, scope, backup=backup.set_id, mode="replace", target_name=name)
     assert not Job.objects.exists()
     give(ann, "collection_admin", f"{name}_*")
     assert carried_out(start(name, scope, latest=True)).state == "succeeded"

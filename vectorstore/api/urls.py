@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 from django.urls.converters import IntConverter, StringConverter
 
 from vectorstore.api.openapi import ACCOUNT_PATTERN, CLUSTER_PATTERN, NAME_PATTERN, NUMBER_PATTERN
+from vectorstore.api.schemas.backups import POLICY_PATTERN, SET_PATTERN
 from vectorstore.api.schemas.transfer import DOWNLOAD_PATTERN
 from vectorstore.api.views import (
     accounts,
@@ -11,10 +12,13 @@ from vectorstore.api.views import (
     api_keys,
     audit,
     auth,
+    backup_policies,
+    backups,
     clusters,
     collections,
     databases,
     docs,
+    drift,
     grants,
     indexes,
     jobs,
@@ -55,11 +59,25 @@ class DownloadConverter(StringConverter):
     regex = DOWNLOAD_PATTERN
 
 
+class SetConverter(StringConverter):
+    """The id of a backup."""
+
+    regex = SET_PATTERN
+
+
+class PolicyConverter(StringConverter):
+    """The name of a backup policy."""
+
+    regex = POLICY_PATTERN
+
+
 register_converter(NameConverter, "name")
 register_converter(AccountConverter, "account")
 register_converter(ClusterConverter, "cluster")
 register_converter(NumberConverter, "number")
 register_converter(DownloadConverter, "download")
+register_converter(SetConverter, "set")
+register_converter(PolicyConverter, "policy")
 
 _collection: list[URLPattern | URLResolver] = [
     path("search/", search.SearchView.as_view()),
@@ -74,6 +92,9 @@ _collection: list[URLPattern | URLResolver] = [
     path("vectors/delete/", vectors.DeleteRowsView.as_view()),
     path("import/", transfer.ImportView.as_view()),
     path("export/", transfer.ExportView.as_view()),
+    path("recovery-window/", backups.RecoveryWindowView.as_view()),
+    path("drift/adopt/", drift.AdoptDriftView.as_view()),
+    path("drift/revert/", drift.RevertDriftView.as_view()),
     path("", collections.CollectionView.as_view()),
     path("load/", collections.LoadView.as_view()),
     path("release/", collections.ReleaseView.as_view()),
@@ -114,6 +135,15 @@ _v1: list[URLPattern | URLResolver] = [
     path("clusters/", clusters.ClustersView.as_view()),
     path("clusters/<cluster:cluster>/", clusters.ClusterView.as_view()),
     path("clusters/<cluster:cluster>/test/", clusters.ClusterTestView.as_view()),
+    path("backups/", backups.BackupsView.as_view()),
+    path("backups/<set:set_id>/", backups.BackupView.as_view()),
+    path("backups/<set:set_id>/verify/", backups.VerifyBackupView.as_view()),
+    path("backup-policies/", backup_policies.BackupPoliciesView.as_view()),
+    path("backup-policies/<policy:policy>/", backup_policies.BackupPolicyView.as_view()),
+    path("backup-policies/<policy:policy>/retention/", backup_policies.RetentionView.as_view()),
+    path("restores/", backups.RestoresView.as_view()),
+    path("restore-points/", backups.RestorePointsView.as_view()),
+    path("drift/", drift.DriftsView.as_view()),
     path("jobs/", jobs.JobsView.as_view()),
     path("jobs/<number:number>/", jobs.JobView.as_view(), name="job"),
     path("jobs/<number:number>/cancel/", jobs.CancelJobView.as_view()),

@@ -13,6 +13,7 @@ from vectorstore.domain.backup_requests import BackupChanges, BackupRequest
 from vectorstore.domain.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
 from vectorstore.models import Backup, BackupPolicy, Job
 from vectorstore.service import CollectionService
+from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.job_service import submit
 from vectorstore.service.operation import Service
@@ -26,12 +27,15 @@ class BackupService(Service):
         Raises:
             NotFound: one that is named is not there, or nothing matches.
             PermissionDenied: the caller may not back up one that is named.
+            StorageFailed, Conflict: the backup storage cannot be used; nothing was started.
         """
         refuse_nul(request)
         names = self._choose(request)
         with self.operation("backup.create", names[0], request):
             for name in names[1:]:
                 self.require("backup.create", name)
+            with backup_place():  # what is wrong with it is told now, not by a job that fails
+                pass
             parent = self._parent(names) if request.kind == "incremental" else None
             with transaction.atomic():
                 row = Backup.objects.create(
@@ -52,19 +56,23 @@ class BackupService(Service):
 
     def _choose(self, request: BackupRequest) -> list[str]:
         """Each name that was given, if it is there for the caller; of a pattern, what the caller may back up."""
-        patterns = [request.collections] if isinstance(request.collections, str) else request.collections
-        if not patterns or not all(patterns):
-            raise InvalidRequest.at("/collections", "name collections, or give a pattern such as docs* or *")
         found: dict[str, None] = {}
-        for pattern in patterns:
-            if not any(letter in pattern for letter in "*?["):
-                found[self.glance("backup.create", pattern).schema.name] = None
+        for pattern in patterns_of(request.collections):
+            if not is_pattern(pattern):
+                found[self._named(pattern)] = None
                 continue
             matching = [name for name in CollectionService(self.scope).names() if fnmatchcase(name, pattern)]
             found.update({name: None for name in matching if self._may_make(name)})
         if not found:
             raise NotFound("No collection that you may back up matches.")
         return list(found)
+
+    def _named(self, name: str) -> str:
+        """The collection's own name, of its name or an alias; one that is hidden answers as one that is not there."""
+        known = look_up(self.scope, name)[0].schema.name
+        if not self.rights.decide("backup.create", self.scope.cluster, self.scope.database, known).visible:
+            self.hidden("backup.create", known, f"There is no collection {name[:255]!r}.")
+        return known
 
     def _may_make(self, name: str) -> bool:
         return self.rights.decide("backup.create", self.scope.cluster, self.scope.database, name).allowed
@@ -76,15 +84,16 @@ class BackupService(Service):
         )
         return next((row for row in sets if {item["name"] for item in row.collections} >= set(names)), None)
 
-    def backups(self, collection: str = "") -> Sequence[Backup]:
-        """Those whose every collection the caller may see, newest first."""
+    def backups(self, collection: str = "") -> QuerySet[Backup]:
+        """Those whose every collection the caller may see, newest first; with ``collection``, those that hold it."""
         with self.listing("backup.view") as act:
-            found = [row for row in self._rows() if self._sees(row, collection)]
+            found = [row.pk for row in self._rows() if self._sees(row, collection)]
             act.rows = len(found)
-            return found
+            return self._rows().filter(pk__in=found)
 
     def _rows(self) -> QuerySet[Backup]:
-        return Backup.objects.filter(cluster=self.scope.cluster).select_related("parent", "policy", "job")
+        here = Backup.objects.filter(cluster=self.scope.cluster, database=self.scope.database)
+        return here.select_related("parent", "policy", "job")
 
     def _sees(self, row: Backup, collection: str = "") -> bool:
         names = [item["name"] for item in row.collections]
@@ -109,6 +118,13 @@ class BackupService(Service):
         if not self._may(action, row):
             raise PermissionDenied(f"{self.scope.actor.name} may not do {action} on all collections of the backup.")
         return row
+
+    def describe(self, set_id: str) -> Backup:
+        """As ``backup``, as an act of its own."""
+        row = self.backup(set_id)
+        with self.listing("backup.view") as act:
+            act.parameters = {"backup": row.set_id}
+            return row
 
     def update(self, set_id: str, changes: BackupChanges) -> Backup:
         """Pin it, or change its note in the index."""
@@ -135,10 +151,11 @@ class BackupService(Service):
     def verify(self, set_id: str) -> Job:
         """Start reading every byte and every row of a set again."""
         with self.operation("backup.create", self._first(set_id)):
-            row = self.backup(set_id, "backup.view")
+            row = self.backup(set_id, "backup.create")
             if row.state == "running":
                 raise Conflict("The backup is being made; it is verified at its end.")
-            return submit(self.scope, "verify", {"backup": row.set_id})
+            only = row.collections[0]["name"] if len(row.collections) == 1 else ""
+            return submit(self.scope, "verify", {"backup": row.set_id}, only)
 
     def _first(self, set_id: str) -> str:
         """The collection that the act is recorded and its right asked for; ``backup`` asks for all of them."""
@@ -170,3 +187,28 @@ def remove(row: Backup) -> None:
 def system_scope(policy: BackupPolicy) -> Scope:
     """Whom a policy's backups are made by."""
     return Scope(cluster=policy.cluster, database=policy.database)
+
+
+def patterns_of(collections: Sequence[str] | str) -> list[str]:
+    """The names and patterns of a request.
+
+    Raises:
+        InvalidRequest: there is none, or one is empty or has more than ``*`` and ``?`` in it.
+    """
+    found = [collections] if isinstance(collections, str) else list(collections)
+    if not found or not all(found) or any(set(pattern) & set("[]") for pattern in found):
+        raise InvalidRequest.at("/collections", "name collections, or give a pattern such as docs* or *")
+    return found
+
+
+def is_pattern(text: str) -> bool:
+    return bool(set(text) & set("*?"))
+
+
+def end_abandoned() -> int:
+    """Backups whose jobs ended without them, as when a worker died too often or a job never ran; returns how many."""
+    ended = 0
+    for row in Backup.objects.filter(state="running", job__state__in=("failed", "cancelled")).select_related("job"):
+        error = (row.job.error if row.job else None) or {"code": "cancelled", "detail": "The job was cancelled."}
+        ended += Backup.objects.filter(pk=row.pk, state="running").update(state="failed", error=error)
+    return ended

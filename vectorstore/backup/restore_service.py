@@ -1,12 +1,14 @@
 """Restores: to which moment, into what. The work itself is a job (``run_restore``)."""
 
 import secrets
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from vectorstore.backup.backup_service import BackupService
+from vectorstore.backup.drift import tainted
 from vectorstore.backup.history import definition_of_source, entry_at, newest_set, source_of, uid_at
 from vectorstore.backup.place import backup_place
 from vectorstore.domain.backup_requests import RestorePointRequest, RestoreRequest
@@ -14,7 +16,7 @@ from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, N
 from vectorstore.journal.frame import Op
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import Draft, writer
-from vectorstore.models import Job, JournalEntry, RestorePoint
+from vectorstore.models import CollectionRecord, Job, JournalEntry, RestorePoint
 from vectorstore.monitoring import request_id
 from vectorstore.service.collection_spec import require_name
 from vectorstore.service.context import Scope
@@ -53,12 +55,15 @@ class RestoreService(Service):
         given = [name for name in _MOMENTS if getattr(request, name)]
         if len(given) != 1:
             raise InvalidRequest.at("", f"give exactly one of {', '.join(_MOMENTS)}")
+        if request.point_in_time is not None:
+            request = replace(request, point_in_time=_in_utc(request.point_in_time))
         name = self._collection(request)
         with self.operation("backup.restore", name, request) as act:
-            uid, until = self._moment(request, name)
             target = request.target_name or name
             require_name(target, "/target_name")
             cluster = request.target_cluster or self.scope.cluster
+            self._require(cluster, "collection.create" if request.mode == "new" else "collection.drop", target)
+            uid, until = self._moment(request, name)
             self._check_target(request, target, cluster)
             source = source_of(uid, until)
             with backup_place() as place:
@@ -137,16 +142,12 @@ class RestoreService(Service):
         return uid, until
 
     def _check_target(self, request: RestoreRequest, target: str, cluster: str) -> None:
-        adapter = engine_of(cluster).adapter
-        taken = adapter.has_collection(self.scope.database, target)
-        if request.mode == "new":
-            self._require(cluster, "collection.create", target)
-            if taken:
-                raise AlreadyExists(f"The name {target!r} is taken; choose another target_name, or mode replace.")
-        elif not taken:
+        new = request.mode == "new"
+        taken = engine_of(cluster).adapter.has_collection(self.scope.database, target)
+        if new and taken:
+            raise AlreadyExists(f"The name {target!r} is taken; choose another target_name, or mode replace.")
+        if not new and not taken:
             raise NotFound(f"There is no collection {target!r} to replace; use mode new.")
-        else:
-            self._require(cluster, "collection.drop", target)
 
     def _require(self, cluster: str, action: str, name: str) -> None:
         RestoreService(Scope(self.scope.actor, cluster, self.scope.database)).require(action, name)
@@ -165,11 +166,11 @@ class RestoreService(Service):
         first = JournalEntry.objects.filter(uid=uid).order_by("seq").first()
         try:
             source_of(uid, first.seq if first else 0)
-            return RecoveryWindow(first.at if first else None, now, [], point_in_time=True)
+            return RecoveryWindow(first.at if first else None, now, tainted(uid), point_in_time=True)
         except NotFound:
             pass
         oldest = self._oldest_set(uid)
-        return RecoveryWindow(oldest, now if oldest else None, [], point_in_time=oldest is not None)
+        return RecoveryWindow(oldest, now if oldest else None, tainted(uid), point_in_time=oldest is not None)
 
     def _oldest_set(self, uid: str) -> datetime | None:
         found, until = None, position()[0]
@@ -199,13 +200,40 @@ class RestoreService(Service):
                     )
             except IntegrityError:
                 raise AlreadyExists(f"The collection has a restore point {request.name!r} already.") from None
-            (entry,) = writer().intend(Draft(Op.MARK, known.uid, b"", 0, request_id.current.get(), notes))
+            try:
+                (entry,) = writer().intend(Draft(Op.MARK, known.uid, b"", 0, request_id.current.get(), notes))
+            except BaseException:
+                point.delete()  # it is no moment of the journal
+                raise
             writer().resolve(entry.seq, known.uid, Op.COMMIT)
             point.seq, point.at = entry.seq, entry.at
             point.save(update_fields=["seq", "at"])
             return point
 
-    def points(self, name: str) -> list[RestorePoint]:
-        """The named moments of a collection, newest first."""
-        with self.on_collection("backup.view", name) as act:
-            return list(RestorePoint.objects.filter(uid=act.known.uid))
+    def points(self, name: str = "") -> QuerySet[RestorePoint]:
+        """The named moments of a collection, or of all that the caller may see, newest first."""
+        if name:
+            with self.on_collection("backup.view", name) as act:
+                return RestorePoint.objects.filter(uid=act.known.uid)
+        with self.listing("backup.view"):
+            return RestorePoint.objects.filter(uid__in=list(self.named()))
+
+    def named(self) -> dict[str, str]:
+        """The names of the collections whose backups the caller may see, by uid."""
+        scope, rights = self.scope, self.rights
+        here = CollectionRecord.objects.filter(cluster=scope.cluster, database=scope.database)
+        return {
+            uid: name
+            for uid, name in here.values_list("uid", "name")
+            if rights.decide("backup.view", scope.cluster, scope.database, name).allowed
+        }
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Raises InvalidRequest: it has no offset, or none that there is such a time for."""
+    try:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise InvalidRequest.at("/point_in_time", "give a time with its offset, such as 2026-01-02T03:04:05.678Z")

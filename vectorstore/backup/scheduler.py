@@ -9,30 +9,35 @@ from cronsim import CronSim, CronSimError
 from django.db.models import Q
 
 from vectorstore.backup import retention
-from vectorstore.backup.backup_service import BackupService, remove
+from vectorstore.backup.backup_service import BackupService, end_abandoned, system_scope
 from vectorstore.domain.backup_requests import BackupRequest, Kind
-from vectorstore.domain.errors import VectorStoreError
+from vectorstore.domain.errors import InvalidRequest, NotFound, VectorStoreError
 from vectorstore.models import Backup, BackupPolicy
-from vectorstore.service.context import Scope
 
 log = logging.getLogger("vectorstore.backup")
 
 Start = Callable[[BackupPolicy], object]
 
+_FIELDS, _LONGEST = 5, 120
+
 
 def check_schedule(schedule: str, timezone: str) -> None:
     """
     Raises:
-        ValueError: with the reason.
+        InvalidRequest: one of the two is none.
     """
     try:
         zone = ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{timezone[:64]!r} is no time zone, such as Europe/Berlin or UTC") from None
+        detail = f"{timezone[:64]!r} is no time zone, such as Europe/Berlin or UTC"
+        raise InvalidRequest.at("/timezone", detail) from None
     try:
+        if len(schedule.split()) != _FIELDS or len(schedule) > _LONGEST:  # with six, the first one counts seconds
+            raise CronSimError
         next(CronSim(schedule, datetime(2026, 1, 1, tzinfo=zone)))
     except (CronSimError, StopIteration):
-        raise ValueError(f"{schedule[:64]!r} is no cron schedule with five fields that ever comes") from None
+        detail = f"{schedule[:64]!r} is no cron schedule with five fields that ever comes, in {_LONGEST} characters"
+        raise InvalidRequest.at("/schedule", detail) from None
 
 
 def next_runs(policy: BackupPolicy, now: datetime, count: int = 5) -> list[datetime]:
@@ -43,6 +48,7 @@ def next_runs(policy: BackupPolicy, now: datetime, count: int = 5) -> list[datet
 
 def run_due(now: datetime, start: Start | None = None) -> int:
     """Start the backups that are due at ``now``; returns how many. Times that were missed are made up for once."""
+    end_abandoned()
     started = 0
     for policy in BackupPolicy.objects.filter(enabled=True):
         due = _last_due(policy, now)
@@ -62,13 +68,13 @@ def run_due(now: datetime, start: Start | None = None) -> int:
 def apply_retention(policy: BackupPolicy, now: datetime) -> list[str]:
     """Delete what the policy no longer keeps; returns the ids. A set that cannot be deleted now is tried again."""
     deleted = []
+    service = BackupService(system_scope(policy))
     for set_id in plan_of(policy, now).delete:
-        row = Backup.objects.filter(set_id=set_id).first()
-        if row is None:
-            continue
         try:
-            remove(row)
+            service.delete(set_id)
             deleted.append(set_id)
+        except NotFound:
+            continue  # another one was first
         except VectorStoreError as error:
             log.warning("the backup %s stays for now: %s", set_id, error.detail)
     return deleted
@@ -93,10 +99,9 @@ def plan_of(policy: BackupPolicy, now: datetime) -> retention.Plan:
 
 
 def _start(policy: BackupPolicy) -> object:
-    scope = Scope(cluster=policy.cluster, database=policy.database)
     kind: Kind = "incremental" if policy.kind == "incremental" else "full"
     request = BackupRequest(collections=list(policy.collections), kind=kind, note=f"policy {policy.name}")
-    return BackupService(scope).create(request, policy)
+    return BackupService(system_scope(policy)).create(request, policy)
 
 
 def _is_running(policy: BackupPolicy) -> bool:

@@ -1,0 +1,237 @@
+"""Bodies of ``backups/``, ``backup-policies/``, ``restore-points/``, ``drift/`` and recovery windows."""
+
+from datetime import datetime
+from typing import Any, TypedDict
+
+from vectorstore.api.openapi import Schema
+from vectorstore.backup.drift import Differences
+from vectorstore.backup.policy_service import POLICY_NAME
+from vectorstore.backup.restore_service import RecoveryWindow
+from vectorstore.backup.retention import Plan
+from vectorstore.models import Backup, BackupPolicy, Drift, RestorePoint
+
+Json = dict[str, Any]
+
+SET_PATTERN = "[0-9A-Za-z][0-9A-Za-z_-]{0,63}"
+POLICY_PATTERN = POLICY_NAME
+_IN_PATH = {"set_id": SET_PATTERN, "policy": POLICY_PATTERN}
+
+
+class HeldBody(TypedDict):
+    """A collection in a set; while the set is being made only its name is known."""
+
+    name: str
+    rows: int | None
+    size_bytes: int | None
+    digest: str | None
+
+
+class BackupBody(TypedDict):
+    """A set holds the state at ``end_sequence``; it can be restored once it is ``succeeded``, and is ``verified`` when
+    every row was read again. ``parent`` is the set it is built on; ``consistency`` is ``exact`` or ``fuzzy``."""
+
+    set_id: str
+    kind: str
+    state: str
+    collections: list[HeldBody]
+    rows: int
+    size_bytes: int
+    start_sequence: int | None
+    end_sequence: int | None
+    start_at: datetime | None
+    end_at: datetime | None
+    parent: str | None
+    policy: str | None
+    consistency: str
+    pinned: bool
+    note: str
+    actor: str
+    job: int | None
+    created_at: datetime
+    verified_at: datetime | None
+    error: dict[str, Any] | None
+
+
+class RetentionBody(TypedDict):
+    """How many are kept of the last ones, and of hours, days, weeks and months; all 0 keeps every one."""
+
+    last: int
+    hourly: int
+    daily: int
+    weekly: int
+    monthly: int
+
+
+class PolicyBody(TypedDict):
+    """``next_runs`` are five times, none while it is not enabled."""
+
+    name: str
+    collections: list[str]
+    schedule: str
+    timezone: str
+    kind: str
+    retention: RetentionBody
+    drill_every: int
+    enabled: bool
+    next_runs: list[datetime]
+    last_due_at: datetime | None
+    created_at: datetime
+    created_by: str
+
+
+class RetentionPlan(TypedDict):
+    """What would be kept, each with its reasons, and what deleted."""
+
+    keep: dict[str, list[str]]
+    delete: list[str]
+
+
+class WindowBody(TypedDict):
+    """``gaps`` are stretches, each from and until, in which nobody knows what the collection held."""
+
+    earliest: datetime | None
+    latest: datetime | None
+    gaps: list[list[datetime]]
+    point_in_time: bool
+
+
+class RestorePointBody(TypedDict):
+    collection: str
+    name: str
+    at: datetime
+    sequence: int
+    actor: str
+
+
+class DriftBody(TypedDict):
+    """``expected`` and ``found`` are numbers of rows; ``since`` is when both were last known to agree."""
+
+    id: int
+    collection: str
+    kind: str
+    detail: str
+    expected: int | None
+    found: int | None
+    since: datetime | None
+    found_at: datetime
+    resolved_at: datetime | None
+    resolution: str
+
+
+class DifferencesBody(TypedDict):
+    """Rows that only Milvus had, that only the journal had, and that were not the same."""
+
+    extra: int
+    missing: int
+    changed: int
+
+
+def backup_body(row: Backup) -> BackupBody:
+    return {
+        "set_id": row.set_id,
+        "kind": row.kind,
+        "state": row.state,
+        "collections": [_held(item) for item in row.collections],
+        "rows": row.rows,
+        "size_bytes": row.size_bytes,
+        "start_sequence": row.start_seq,
+        "end_sequence": row.end_seq,
+        "start_at": row.start_at,
+        "end_at": row.end_at,
+        "parent": row.parent.set_id if row.parent else None,
+        "policy": row.policy.name if row.policy else None,
+        "consistency": row.consistency,
+        "pinned": row.pinned,
+        "note": row.note,
+        "actor": row.actor,
+        "job": row.job_id,
+        "created_at": row.created_at,
+        "verified_at": row.verified_at,
+        "error": row.error,
+    }
+
+
+def _held(item: Json) -> HeldBody:
+    return {
+        "name": item["name"],
+        "rows": item.get("rows"),
+        "size_bytes": item.get("size_bytes"),
+        "digest": item.get("digest"),
+    }
+
+
+def policy_body(row: BackupPolicy, runs: list[datetime]) -> PolicyBody:
+    kept = row.retention
+    return {
+        "name": row.name,
+        "collections": row.collections,
+        "schedule": row.schedule,
+        "timezone": row.timezone,
+        "kind": row.kind,
+        "retention": {
+            "last": kept.get("last", 0),
+            "hourly": kept.get("hourly", 0),
+            "daily": kept.get("daily", 0),
+            "weekly": kept.get("weekly", 0),
+            "monthly": kept.get("monthly", 0),
+        },
+        "drill_every": row.drill_every,
+        "enabled": row.enabled,
+        "next_runs": runs,
+        "last_due_at": row.last_due_at,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+    }
+
+
+def plan_body(plan: Plan) -> RetentionPlan:
+    return {"keep": {set_id: list(reasons) for set_id, reasons in plan.keep.items()}, "delete": list(plan.delete)}
+
+
+def window_body(window: RecoveryWindow) -> WindowBody:
+    return {
+        "earliest": window.earliest,
+        "latest": window.latest,
+        "gaps": [list(gap) for gap in window.gaps],
+        "point_in_time": window.point_in_time,
+    }
+
+
+def point_body(point: RestorePoint, collection: str) -> RestorePointBody:
+    return {
+        "collection": collection,
+        "name": point.name,
+        "at": point.at,
+        "sequence": point.seq,
+        "actor": point.actor,
+    }
+
+
+def drift_body(row: Drift) -> DriftBody:
+    return {
+        "id": row.pk,
+        "collection": row.collection,
+        "kind": row.kind,
+        "detail": row.detail,
+        "expected": row.expected,
+        "found": row.found,
+        "since": row.since,
+        "found_at": row.found_at,
+        "resolved_at": row.resolved_at,
+        "resolution": row.resolution,
+    }
+
+
+def differences_body(found: Differences) -> DifferencesBody:
+    return {"extra": len(found.extra), "missing": len(found.missing), "changed": len(found.changed)}
+
+
+class BackupSchema(Schema):
+    """An operation whose address holds the id of a set or the name of a policy."""
+
+    def get_operation(self, *args: Any, **options: Any) -> Json | None:
+        described = super().get_operation(*args, **options)
+        for parameter in (described or {}).get("parameters", ()):
+            if parameter["in"] == "path" and parameter["name"] in _IN_PATH:
+                parameter["schema"] = {"type": "string", "pattern": f"^{_IN_PATH[parameter['name']]}$"}
+        return described
