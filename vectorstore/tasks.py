@@ -9,6 +9,7 @@ from vectorstore.audit.open import close_open
 from vectorstore.backup import scheduler, upkeep
 from vectorstore.jobs import runner, sweeper
 from vectorstore.service import idempotency_service
+from vectorstore.transfer import folders as transfer_folders
 
 
 @shared_task
@@ -70,3 +71,9 @@ def watch_drift() -> int:
 def clean_backups() -> list[str]:
     """Every hour: keep what policies keep, and remove what nobody needs any more."""
     return upkeep.clean()
+
+
+@shared_task
+def purge_transfers() -> int:
+    """Every hour: remove exports and reject files whose time is over, and what jobs that are gone left behind."""
+    return transfer_folders.purge()

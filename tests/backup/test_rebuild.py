@@ -1,5 +1,6 @@
 """A lost database: from the storage alone the collections come back, to the last write."""
 
+import io
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from tests.backup.test_run_restore import back_up, held, params_of, rows
 from tests.support.engines import RunningEngine
@@ -85,6 +87,25 @@ def test_all_comes_back_to_the_last_write(name: str, engine_too: bool) -> None:
     assert held(name) == wanted
     VectorService().upsert(name, rows("e"))
     assert held(name).keys() == {"a", "b", "d", "e"}
+
+
+def test_the_command_finds_all_and_names_what_is_missing(name: str) -> None:
+    _history(name)
+    writer.writer().seal()
+    VectorService().insert(name, rows("z"))
+    _lose_the_database()
+    told = io.StringIO()
+    call_command("backup", "scan", stdout=told)
+    assert "1 backups;" in told.getvalue()
+    assert f"collection {name}" in told.getvalue()
+    with pytest.raises(CommandError, match="empty database"):
+        call_command("backup", "scan", stdout=told)
+    for path in sorted((current().data_dir / "journal").rglob("*.seg"))[:1]:
+        path.unlink()
+    _lose_the_database()
+    with pytest.raises(CommandError, match="Not everything"):
+        call_command("backup", "scan", stdout=told)
+    assert "the journal has no entries 1 to" in told.getvalue()
 
 
 def test_what_was_not_shipped_is_taken_from_the_machine(name: str) -> None:

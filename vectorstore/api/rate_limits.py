@@ -11,14 +11,14 @@ from vectorstore.api.source import network_of, source_of
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import Throttled
 
-LOGINS_PER_MINUTE = 60
-"""Of the views that hand out tokens, by address."""
+PUBLIC_PER_MINUTE = 60
+"""Of the views that authenticate nobody, by address and bucket: those that hand out tokens, downloads."""
 
 _COUNTED = "_rate_limit"
 
 
-def count(request: Request, *, public: bool) -> None:
-    """Count a request against its caller: an API key, an account, or for a ``public`` view an address.
+def count(request: Request, *, public: bool, bucket: str = "login") -> None:
+    """Count a request against its caller: an API key, an account, or for a ``public`` view an address in ``bucket``.
 
     Raises:
         Throttled: it is one too many.
@@ -26,7 +26,7 @@ def count(request: Request, *, public: bool) -> None:
     """
     http = request._request
     if public:
-        verdict = hit(f"login:{network_of(source_of(http))}", LOGINS_PER_MINUTE)
+        verdict = hit(f"{bucket}:{network_of(source_of(http))}", PUBLIC_PER_MINUTE)
     elif request.user.is_authenticated:
         verdict = _of_caller(request)
     else:

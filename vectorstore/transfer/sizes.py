@@ -3,7 +3,7 @@
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.models import DataType
 
-WRITE_BYTES = 8 * 1024 * 1024
+WRITE_BYTES = 32 * 1024 * 1024
 """About what one write to Milvus carries: its limit for a message is 64 MB, and texts vary."""
 MAX_ROW_BYTES = 16 * 1024 * 1024
 """The longest row of a file, as text."""

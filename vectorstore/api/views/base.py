@@ -42,7 +42,9 @@ class View(APIView):
     schema = Schema()
     tag = ""
     public = False
-    """True for the views that hand out tokens: they authenticate nobody."""
+    """True for the views that authenticate nobody: those that hand out tokens, and downloads."""
+    bucket = "login"
+    """What a public view's requests are counted together with, by address."""
     engine = False
     """True where the view touches Milvus, and so takes ``?cluster=&database=``."""
 
@@ -63,7 +65,7 @@ class View(APIView):
         if handler is None or not hasattr(handler, "operation"):
             raise method_not_allowed(request, ", ".join(self.allowed_methods))
         self.request = Request(request, authenticators=() if self.public else self.get_authenticators())
-        rate_limits.count(self.request, public=self.public)
+        rate_limits.count(self.request, public=self.public, bucket=self.bucket)
         if not self.public and not self.request.user.is_authenticated:
             raise NotAuthenticated("Send Authorization: Bearer <access token> or Api-Key <key>.")
         operation = declared(handler)

@@ -79,6 +79,7 @@ class DownloadView(View):
     tag = "Transfer"
     schema = DownloadSchema()
     public = True
+    bucket = "download"
 
     @operation("Download a file", answer=str, media="application/octet-stream")
     def get(self, token: str) -> HttpResponseBase:

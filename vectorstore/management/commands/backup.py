@@ -15,7 +15,9 @@ from redis import RedisError
 
 from vectorstore.backup import scheduler
 from vectorstore.backup.backup_service import BackupService
+from vectorstore.backup.place import backup_place
 from vectorstore.backup.policy_service import PolicyService
+from vectorstore.backup.rebuild import rebuild
 from vectorstore.backup.restore_service import RestoreService
 from vectorstore.domain.backup_requests import BackupRequest, RestoreRequest
 from vectorstore.domain.errors import VectorStoreError
@@ -56,6 +58,8 @@ class Command(BaseCommand):
         pruning = acts.add_parser("prune", help="delete the backups that policies no longer keep")
         pruning.add_argument("--policy", metavar="NAME", help="of that one alone")
         pruning.add_argument("--dry-run", action="store_true", help="say what would be deleted, and why the rest stays")
+
+        acts.add_parser("scan", help="for a new, empty database: find sets and journal again, from the storage alone")
 
     def handle(self, *, act: str, cluster: str, database: str, **options: Any) -> None:
         self._scope = Scope(cluster=cluster, database=database)
@@ -115,6 +119,19 @@ class Command(BaseCommand):
             found += len(plan.delete)
         if not found:
             self.stdout.write("There is nothing to delete.")
+
+    def _scan(self, **_: Any) -> None:
+        with backup_place() as place:
+            found = rebuild(_Foreground(self.stdout), place)
+        self.stdout.write(f"{found.sets} backups; {found.entries} entries of the journal in {found.segments} segments.")
+        for name in found.collections:
+            self.stdout.write(f"collection {name}")
+        for first, last in found.gaps:
+            self.stdout.write(f"the journal has no entries {first} to {last}")
+        for problem in found.problems:
+            self.stdout.write(problem)
+        if found.gaps or found.problems:
+            raise CommandError("Not everything could be read: moments before what is missing can be restored.")
 
     def _tell(self, what: str, set_ids: Any) -> None:
         for set_id in set_ids:
@@ -177,3 +194,31 @@ def _has_worker(job: Job) -> bool:
     with suppress(KombuError, RedisError, OSError):
         return bool(producer().control.ping(timeout=1.0))
     return False
+
+
+class _Foreground:
+    """A ``Work`` that nobody but Ctrl-C stops."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self._told = 0.0
+
+    def check(self) -> None:
+        return
+
+    def stage(self, name: str) -> None:
+        self._out.write(name)
+
+    def progress(self, done: int, total: int | None = None, unit: str = "") -> None:
+        if time.monotonic() - self._told > 1:
+            self._told = time.monotonic()
+            self._out.write(f"{done:,} {unit}")
+
+    def say(self, line: str) -> None:
+        self._out.write(line)
+
+    def finished(self, key: str) -> dict[str, Any] | None:
+        return None
+
+    def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+        return
