@@ -11,7 +11,7 @@ IN_OWN_NETWORK := $(BIN)/python -m tests.support.netns
 COVERAGE := $(BIN)/python -m coverage
 FLOOR := 90
 FLOORED := domain adapters service
-ON_POSTGRES := tests/service tests/management tests/monitoring tests/audit tests/journal tests/jobs
+ON_POSTGRES := tests/service tests/management tests/monitoring tests/audit tests/journal tests/jobs/test_runner.py tests/jobs/test_sweeper.py tests/jobs/test_lease.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-full lint bench clean lock

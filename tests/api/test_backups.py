@@ -15,6 +15,8 @@ from tests.api.client import Api, assert_problem
 from tests.support.access import give
 from tests.support.backups import carried_out, set_row, store_at
 from tests.support.engines import RunningEngine
+from vectorstore.access import api_keys
+from vectorstore.access.actor import KeyScopes
 from vectorstore.config.settings import current
 from vectorstore.domain.rows import read_rows
 from vectorstore.models import Backup, BackupPolicy, Drift, Job
@@ -256,6 +258,18 @@ def test_a_moment_is_named_listed_and_restored(lite_api: Api, lite_filled: str) 
     lite_api.post(f"collections/{lite_filled}/vectors/delete/", {"ids": ["a", "b"]})
     request = {"collection": lite_filled, "restore_point": "before the import", "target_name": f"{lite_filled}_back"}
     assert done(lite_api, lite_api.post("restores/", request))["result"]["rows"] == 3
+
+
+def test_a_key_that_may_only_make_backups_names_a_moment_and_lists_none(
+    lite_api: Api, lite_filled: str, admin: User
+) -> None:
+    scopes = KeyScopes(frozenset({"backup.create"}), lite_filled)
+    api = Api()
+    api.headers = {"Authorization": f"Api-Key {api_keys.make('narrow', admin, scopes=scopes, by='tests')[1]}"}
+    made = api.post("restore-points/", {"collection": lite_filled, "name": "now"})
+    assert (made.status_code, made.json()["collection"]) == (201, lite_filled)
+    assert api.get("restore-points/").json()["count"] == 0
+    assert lite_api.get("restore-points/").json()["count"] == 1
 
 
 def _bypass(name: str) -> None:

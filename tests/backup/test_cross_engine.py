@@ -73,7 +73,7 @@ def test_rows_are_equal_there_and_back_again(name: str, real: str) -> None:
     assert _held(Scope(), f"{name}_back") == wanted
 
 
-@pytest.mark.parametrize("kind", [IndexKind.IVF_PQ, IndexKind.SCANN])
+@pytest.mark.parametrize("kind", [IndexKind.IVF_PQ, pytest.param(IndexKind.SCANN, marks=pytest.mark.slow)])
 def test_an_index_kind_that_lite_lacks_becomes_the_nearest_with_a_warning(
     name: str, real: str, kind: IndexKind
 ) -> None:

@@ -233,9 +233,9 @@ def _histories(other: OtherProcess, count: int, steps: int) -> None:
 
 
 def test_every_moment_of_random_histories_comes_back(other: OtherProcess, engine: RunningEngine) -> None:
-    _histories(other, int(os.environ.get("HISTORIES", "20")), 6)
+    _histories(other, 20 if engine.kind == "lite" else 2, 6)
 
 
 @pytest.mark.slow
 def test_every_moment_of_many_random_histories_comes_back(other: OtherProcess, engine: RunningEngine) -> None:
-    _histories(other, 200, 8)
+    _histories(other, 200 if engine.kind == "lite" else 20, 8)

@@ -216,17 +216,18 @@ class RestoreService(Service):
             with self.on_collection("backup.view", name) as act:
                 return RestorePoint.objects.filter(uid=act.known.uid)
         with self.listing("backup.view"):
-            return RestorePoint.objects.filter(uid__in=list(self.named()))
+            scope, rights = self.scope, self.rights
+            seen = [
+                uid
+                for uid, name in self.names().items()
+                if rights.decide("backup.view", scope.cluster, scope.database, name).allowed
+            ]
+            return RestorePoint.objects.filter(uid__in=seen)
 
-    def named(self) -> dict[str, str]:
-        """The names of the collections whose backups the caller may see, by uid."""
-        scope, rights = self.scope, self.rights
-        here = CollectionRecord.objects.filter(cluster=scope.cluster, database=scope.database)
-        return {
-            uid: name
-            for uid, name in here.values_list("uid", "name")
-            if rights.decide("backup.view", scope.cluster, scope.database, name).allowed
-        }
+    def names(self) -> dict[str, str]:
+        """The names of all collections by uid, for what the caller may see of them already."""
+        here = CollectionRecord.objects.filter(cluster=self.scope.cluster, database=self.scope.database)
+        return dict(here.values_list("uid", "name"))
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -103,12 +103,14 @@ class RestorePointsView(_RestoreView):
     @operation("List restore points", answer=RestorePointBody, order=("at", "name"), query=("collection",))
     def get(self) -> dict[str, Any]:
         """Named moments, the newest first."""
-        names = self.service.named()
         points = self.service.points(self.asked_collection())
-        return self.table(points, lambda point: point_body(point, names[point.uid]), search="name", order="-seq")
+        names = self.service.names()
+        return self.table(
+            points, lambda point: point_body(point, names.get(point.uid, "")), search="name", order="-seq"
+        )
 
     @operation("Name a moment", body=RestorePointRequest, answer=RestorePointBody, status=201)
     def post(self, body: RestorePointRequest) -> RestorePointBody:
         """The present moment of a collection, to be restored to by its name."""
         point = self.service.mark(body)
-        return point_body(point, self.service.named()[point.uid])
+        return point_body(point, self.service.names().get(point.uid, ""))
