@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from tests.support.access import give
 from tests.support.backups import carried_out, collections, held, rows, set_row, store_at
@@ -28,7 +29,7 @@ from vectorstore.domain.errors import (
 from vectorstore.domain.requests import DeleteRequest
 from vectorstore.journal import writer as journal
 from vectorstore.journal.sequence import position
-from vectorstore.models import Backup, Drift, Job, JournalEntry, RestorePoint
+from vectorstore.models import Backup, CollectionRecord, Drift, Job, JournalEntry, RestorePoint
 from vectorstore.monitoring import request_id
 from vectorstore.service import AliasService, CollectionService, VectorService
 from vectorstore.service.context import Scope
@@ -287,3 +288,27 @@ def test_a_moment_that_the_journal_does_not_take_has_no_name(
     bound.setenv("VECTORSTORE_DATA_DIR", str(tmp_path / "other"))
     current.cache_clear()
     journal.discard()
+
+
+def test_a_moment_in_which_others_wrote_has_to_be_acknowledged(name: str) -> None:
+    VectorService().insert(name, rows("c"))
+    at = JournalEntry.objects.order_by("-seq").values_list("at", flat=True)[0]
+    drift = Drift.objects.create(uid=_uid(name), collection=name, since=at - timedelta(seconds=1))
+    refused(Conflict, name, "acknowledge_drift", latest=True)
+    assert restored(name, latest=True, acknowledge_drift=True).keys() == held(name).keys()
+    Drift.objects.filter(pk=drift.pk).update(resolved_at=timezone.now(), resolution="reverted")
+    assert restored(name, latest=True).keys() == held(name).keys()
+
+
+def test_the_id_of_a_request_to_another_collection_is_no_moment_of_this_one(name: str) -> None:
+    with collections() as others:
+        token = request_id.current.set("elsewhere")
+        try:
+            VectorService().insert(others[0], rows("z"))
+        finally:
+            request_id.current.reset(token)
+        refused(NotFound, name, "no write of the request 'elsewhere' to", before="elsewhere")
+
+
+def _uid(name: str) -> str:
+    return CollectionRecord.objects.get(name=name).uid

@@ -1,4 +1,4 @@
-"""Backups and restores stopped at every check: cancelled, they leave nothing; interrupted, they go on and end the same."""
+"""Stopped at every check: cancelled, backups and restores leave nothing; interrupted, they go on to the same end."""
 
 import secrets
 from collections.abc import Iterator

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,18 @@ from tests.support.work import LedgerWork
 from vectorstore.backup import upkeep
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.run_restore import run_restore
+from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.config.settings import current
 from vectorstore.domain.models import Metric
 from vectorstore.domain.requests import CollectionSpec
 from vectorstore.domain.rows import read_rows
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
-from vectorstore.models import CollectionRecord, JournalEntry, JournalSegment
+from vectorstore.models import CollectionRecord, Job, JournalEntry, JournalSegment
 from vectorstore.service import CollectionService, VectorService
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
+from vectorstore.service.engines import engine_of
 from vectorstore.service.write_path import put
 
 
@@ -42,6 +45,11 @@ def name(tmp_path: Path, lite: RunningEngine, transactional_db: None, bound: pyt
 def _segments() -> set[str]:
     with backup_place() as place:
         return {item.path for item in place.repository.storage.list("journal/") if item.path.endswith(".seg")}
+
+
+def _pruned(now: datetime | None = None) -> list[str]:
+    """The segments that were removed."""
+    return [line for line in upkeep.clean(now) if line.startswith("segment ")]
 
 
 def test_sealed_segments_are_shipped_once(name: str) -> None:
@@ -67,15 +75,13 @@ def test_the_journal_before_the_oldest_backup_is_pruned_and_the_rest_restores(na
     VectorService().insert(name, rows("a", "b"))
     writer().seal()
     upkeep.ship_journal()
-    assert upkeep.clean() == []  # nothing is backed up: the journal is all there is
+    assert _pruned() == []  # nothing is backed up: the journal is all there is
     back_up(name)
     VectorService().upsert(name, rows("b", "c", value=2.0))
     writer().seal()
     upkeep.ship_journal()
     before = _segments()
-    removed = upkeep.clean()
-    assert len(removed) == 1
-    assert removed[0].startswith("segment ")
+    assert len(_pruned()) == 1
     assert len(_segments()) == len(before) - 1
     uid = CollectionRecord.objects.get(name=name).uid
     run_restore(LedgerWork(), Scope(), {**params_of(uid, position()[0]), "target": f"{name}_back"})
@@ -87,6 +93,19 @@ def test_a_collection_dropped_long_ago_keeps_no_journal(name: str) -> None:
     CollectionService().drop(name)
     writer().seal()
     upkeep.ship_journal()
-    assert upkeep.clean(timezone.now() + timedelta(days=6)) == []
-    assert len(upkeep.clean(timezone.now() + timedelta(days=8))) == 1
+    assert _pruned(timezone.now() + timedelta(days=6)) == []
+    assert len(_pruned(timezone.now() + timedelta(days=8))) == 1
     assert _segments() == set()
+
+
+def test_what_a_failed_restore_loaded_is_dropped_after_a_day(name: str) -> None:
+    scratch = f"{RESTORE_PREFIX}0123"
+    adapter = engine_of().adapter
+    adapter.create_collection("default", replace(look_up(Scope(), name)[0].schema, name=scratch))
+    job = Job.objects.create(
+        kind="restore", state="failed", params={"key": "0123"}, actor_kind="system", actor="system"
+    )
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now())
+    assert scratch not in upkeep.drop_scratch(timezone.now() + timedelta(hours=23))
+    assert scratch in upkeep.drop_scratch(timezone.now() + timedelta(hours=25))
+    assert scratch not in adapter.list_collections("default")

@@ -57,8 +57,8 @@ STATUS: dict[str, int] = {
     "storage_unavailable": 503,
     "deadline_exceeded": 504,
     "outcome_unknown": 504,
-    "storage_full": 507,
-    "disk_full": 507,
+    "storage_full": 503,
+    "disk_full": 503,
 }
 
 

@@ -159,9 +159,9 @@ def revert(scope: Scope, name: str, place: BackupPlace) -> Differences:
 
 
 def tainted(uid: str) -> list[tuple[datetime, datetime]]:
-    """Stretches of time in which nobody knows what the collection held."""
+    """Stretches of time in which nobody knows what the collection held; what was reverted is as the journal says."""
     now = timezone.now()
-    drifts = Drift.objects.filter(uid=uid, kind="rows").exclude(resolution="reverted", resolved_at=None)
+    drifts = Drift.objects.filter(uid=uid, kind="rows").exclude(resolution="reverted")
     return [(drift.since or drift.found_at, drift.resolved_at or now) for drift in drifts]
 
 

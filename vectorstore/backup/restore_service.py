@@ -66,6 +66,8 @@ class RestoreService(Service):
             uid, until = self._moment(request, name)
             self._check_target(request, target, cluster)
             source = source_of(uid, until)
+            if not request.acknowledge_drift:
+                self._refuse_tainted(uid, until)
             with backup_place() as place:
                 definition_of_source(source, place.repository)
             params = {
@@ -106,15 +108,33 @@ class RestoreService(Service):
                 raise Conflict(f"The journal goes from 1 to {last}; {request.sequence} is outside.")
             return uid_at(self.scope.cluster, self.scope.database, name, request.sequence), request.sequence
         if request.before is not None:
-            entry = JournalEntry.objects.filter(request_id=request.before).order_by("seq").first()
-            if entry is None:
-                raise NotFound(f"The journal has no write of the request {request.before[:64]!r}.")
-            return uid_at(self.scope.cluster, self.scope.database, name, entry.seq - 1), entry.seq - 1
+            return self._before(name, request.before)
         uid = uid_at(self.scope.cluster, self.scope.database, name, last)
         point = RestorePoint.objects.filter(uid=uid, name=request.restore_point).first()
         if point is None:
             raise NotFound(f"The collection {name} has no restore point {str(request.restore_point)[:64]!r}.")
         return uid, point.seq
+
+    def _before(self, name: str, request: str) -> tuple[str, int]:
+        """Just before the first write of that request to this collection."""
+        for entry in JournalEntry.objects.filter(request_id=request).order_by("seq")[:1000]:
+            uid = uid_at(self.scope.cluster, self.scope.database, name, entry.seq - 1)
+            if uid == entry.uid:
+                return uid, entry.seq - 1
+        raise NotFound(f"The journal has no write of the request {request[:64]!r} to {name}.")
+
+    def _refuse_tainted(self, uid: str, until: int) -> None:
+        """
+        Raises:
+            Conflict: others wrote around the gateway at that moment.
+        """
+        at = JournalEntry.objects.filter(seq__lte=until).order_by("-seq").values_list("at", flat=True).first()
+        for since, ended in tainted(uid):
+            if at is not None and since < at < ended:
+                raise Conflict(
+                    f"Between {since.isoformat()} and {ended.isoformat()} others wrote to the collection around the"
+                    " gateway, so the journal does not have all of it. To restore what it has, set acknowledge_drift."
+                )
 
     def _of_set(self, set_id: str, name: str) -> tuple[str, int]:
         row = BackupService(self.scope).backup(set_id)

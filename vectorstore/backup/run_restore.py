@@ -12,13 +12,14 @@ from vectorstore.backup.loading import BUILD_DEADLINE_S, Loader
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.backup.verify import Level, verify
-from vectorstore.config.collection_config import SCRATCH_PREFIX
+from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.domain.definition import Definition
-from vectorstore.domain.errors import AlreadyExists, BackupDamaged
+from vectorstore.domain.errors import BackupDamaged
 from vectorstore.models import Backup
 from vectorstore.service import publishing
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
+from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
 
 
@@ -30,6 +31,8 @@ def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, A
     """
     target = Scope(scope.actor, params["target_cluster"], scope.database)
     name = params["target"]
+    # Asked again: what the caller held when it asked may be gone.
+    Service(target).require("collection.drop" if _replaces(params) else "collection.create", name)
     with backup_place() as place:
         work.stage("planned")
         source = _source(work, params)
@@ -40,7 +43,7 @@ def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, A
             return _dry(source, fitted, params)
         _prove(work, source, place)
         engine = engine_of(target.cluster)
-        scratch = f"{SCRATCH_PREFIX}restore_{params['key']}"
+        scratch = f"{RESTORE_PREFIX}{params['key']}"
         made = replace(fitted.definition, indexes=fitted.definition.indexes if params["with_indexes"] else ())
         loader = Loader(work, engine.adapter, target.database, made, scratch)
         try:
@@ -134,12 +137,3 @@ def _origin(source: Source, params: dict[str, Any]) -> dict[str, Any]:
 
 def _replaces(params: dict[str, Any]) -> bool:
     return bool(params["mode"] == "replace")
-
-
-def refuse_taken(scope: Scope, name: str) -> None:
-    """
-    Raises:
-        AlreadyExists: the target's name is a collection's or an alias's.
-    """
-    if engine_of(scope.cluster).adapter.has_collection(scope.database, name):
-        raise AlreadyExists(f"The name {name!r} is taken by a collection or an alias; choose another target_name.")

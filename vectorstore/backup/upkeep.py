@@ -8,15 +8,17 @@ from django.utils import timezone
 
 from vectorstore.backup import drift, scheduler, shipping
 from vectorstore.backup.place import BackupPlace, backup_place
+from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.journal import recovery
 from vectorstore.journal.sequence import position
-from vectorstore.models import Backup, BackupPolicy, CollectionRecord, JournalEntry, JournalSegment
+from vectorstore.models import Backup, BackupPolicy, Cluster, CollectionRecord, Job, JournalEntry, JournalSegment
 from vectorstore.service import dropping
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.definitions import record_again
+from vectorstore.service.engines import engine_of
 from vectorstore.service.write_path import writing
 
 log = logging.getLogger("vectorstore.backup")
@@ -69,9 +71,28 @@ def clean(now: datetime | None = None) -> list[str]:
     with backup_place() as place:
         busy = list(Backup.objects.filter(state="running").values_list("set_id", flat=True))
         removed += [f"leftovers of {set_id}" for set_id in place.repository.sweep(now, busy)]
+        removed += [f"collection {name}" for name in drop_scratch(now)]
         removed += [f"segment {name}" for name in prune_journal(place, now)]
         shipping.drop_local(now - timedelta(days=1))
     return removed
+
+
+def drop_scratch(now: datetime) -> list[str]:
+    """Drop what restores that failed have loaded, a day after they did: until then they can be taken up again."""
+    dropped = []
+    recent = Job.objects.filter(kind="restore").exclude(finished_at__lt=now - timedelta(days=1))
+    busy = {f"{RESTORE_PREFIX}{params.get('key')}" for params in recent.values_list("params", flat=True)}
+    for cluster in Cluster.objects.values_list("name", flat=True):
+        try:
+            adapter = engine_of(cluster).adapter
+            for database in adapter.list_databases():
+                for name in adapter.list_collections(database):
+                    if name.startswith(RESTORE_PREFIX) and name not in busy:
+                        adapter.drop_collection(database, name)
+                        dropped.append(name)
+        except VectorStoreError as error:
+            log.warning("the cluster %s cannot be tidied: %s", cluster, error.detail)
+    return dropped
 
 
 def prune_journal(place: BackupPlace, now: datetime) -> list[str]:

@@ -25,6 +25,8 @@ DEFAULT_VARCHAR_ID_BYTES = 256
 DEFAULT_PARTITION = "_default"
 SCRATCH_PREFIX = "_vectorstore_"
 """Names that begin so are the gateway's own, and in no list."""
+RESTORE_PREFIX = f"{SCRATCH_PREFIX}restore_"
+"""Of collections that a restore loads."""
 
 _ROWS_PER_SHARD = 100_000_000
 _ROWS_OF_ONE_SHARD = 1_000_000

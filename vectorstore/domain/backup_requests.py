@@ -71,7 +71,8 @@ class RestoreRequest:
     name; ``latest``: the last write; ``before``: the id of a request, just before it wrote.
 
     ``collection`` may be left out where the set holds one. ``mode`` ``new`` makes ``target_name``; ``replace`` puts it
-    in the place of the live collection, which is kept under another name.
+    in the place of the live collection, which is kept under another name. ``acknowledge_drift``: go on although others
+    wrote around the gateway at that moment, so that the journal does not have all of it.
     """
 
     collection: str | None = None
@@ -87,6 +88,7 @@ class RestoreRequest:
     schema_only: bool = False
     with_indexes: bool = True
     dry_run: bool = False
+    acknowledge_drift: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
