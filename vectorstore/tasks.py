@@ -50,8 +50,8 @@ def sweep_jobs() -> int:
 
 @shared_task
 def backup_due() -> int:
-    """Every minute: start the backups whose time has come."""
-    return scheduler.run_due(timezone.now())
+    """Every minute: start the backups whose time has come, and the drills of those that ended."""
+    return scheduler.run_due(timezone.now()) + scheduler.start_drills()
 
 
 @shared_task

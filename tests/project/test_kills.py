@@ -75,9 +75,9 @@ class Console:
         while True:
             request = urllib.request.Request(f"{self._stack.origin}/api/v1/collections/{name}/import/", data)
             request.add_header("Content-Type", f"multipart/form-data; boundary={edge}")
-            request.add_header("Authorization", f"Bearer {self._stack.token()}")
             request.add_header("Idempotency-Key", key)
             try:
+                request.add_header("Authorization", f"Bearer {self._stack.token()}")
                 with self._stack.opener.open(request, timeout=60) as answer:
                     return json.loads(answer.read())
             except urllib.error.HTTPError as error:

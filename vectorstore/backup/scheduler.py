@@ -12,7 +12,9 @@ from vectorstore.backup import retention
 from vectorstore.backup.backup_service import BackupService, end_abandoned, system_scope
 from vectorstore.domain.backup_requests import BackupRequest, Kind
 from vectorstore.domain.errors import InvalidRequest, NotFound, VectorStoreError
-from vectorstore.models import Backup, BackupPolicy
+from vectorstore.models import Backup, BackupPolicy, Job
+from vectorstore.service.context import Scope
+from vectorstore.service.job_service import submit
 
 log = logging.getLogger("vectorstore.backup")
 
@@ -62,6 +64,21 @@ def run_due(now: datetime, start: Start | None = None) -> int:
             started += 1
         except VectorStoreError as error:
             log.error("the policy %s could not start its backup: %s", policy.name, error.detail)
+    return started
+
+
+def start_drills() -> int:
+    """Drill the newest set of each policy where it is the so-manieth; returns how many were started."""
+    started = 0
+    for policy in BackupPolicy.objects.filter(enabled=True, drill_every__gt=0):
+        verified = Backup.objects.filter(policy=policy, state="verified", consistency="exact")
+        newest = verified.order_by("-id").first()
+        if newest is None or verified.count() % policy.drill_every:
+            continue
+        if Job.objects.filter(kind="drill", params__backup=newest.set_id).exists():
+            continue
+        submit(Scope(cluster=policy.cluster, database=policy.database), "drill", {"backup": newest.set_id})
+        started += 1
     return started
 
 

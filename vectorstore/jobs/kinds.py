@@ -1,5 +1,6 @@
 """All kinds of jobs: what does them lies in packages below this one, and is declared here."""
 
+from vectorstore.backup.drill import run_drill
 from vectorstore.backup.run_backup import run_backup, run_verify
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.jobs.registry import work
@@ -9,5 +10,6 @@ from vectorstore.transfer.run_import import run_import
 work("backup")(run_backup)
 work("verify")(run_verify)
 work("restore")(run_restore)
+work("drill")(run_drill)
 work("import")(run_import)
 work("export")(run_export)
