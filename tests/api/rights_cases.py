@@ -188,6 +188,13 @@ COLLECTIONS = (
         wears=True,
         before="POST collections/{name}/release/",
     ),
+    Case(
+        "POST",
+        _COLLECTION + "indexes/{field}/rebuild/",
+        on("index.create"),
+        202,
+        values=lambda at: {"field": "vector"},
+    ),
     Case("GET", "aliases/", nothing, 200),
     Case(
         "POST",

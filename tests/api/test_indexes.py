@@ -1,6 +1,7 @@
 """``collections/{name}/indexes/``."""
 
 from tests.api.client import Api, assert_problem
+from vectorstore.jobs import runner
 
 MEMBERS = {"field", "type", "metric", "params", "state", "indexed_rows", "total_rows"}
 
@@ -31,3 +32,16 @@ def test_an_index_on_no_vector_field_is_422(api: Api, collection: str) -> None:
 def test_an_index_kind_that_does_not_exist_is_422(api: Api, collection: str) -> None:
     problem = assert_problem(api.post(f"collections/{collection}/indexes/", {"type": "BTREE9"}), 422, "invalid")
     assert problem["errors"][0]["pointer"] == "/type"
+
+
+def test_a_rebuild_is_a_job_that_chooses_again(api: Api, collection: str) -> None:
+    answer = api.post(f"collections/{collection}/indexes/vector/rebuild/")
+    assert answer.status_code == 202, answer.content
+    job = answer.json()
+    assert (job["kind"], job["state"], job["collection"]) == ("rebuild_index", "queued", collection)
+    assert answer["Location"] == f"/api/v1/jobs/{job['id']}/"
+    assert runner.run(job["id"]) == "succeeded"
+    assert api.get(f"jobs/{job['id']}/").json()["result"]["field"] == "vector"
+    assert api.get(f"collections/{collection}/indexes/vector/").json()["state"] == "Finished"
+    missing = api.post(f"collections/{collection}/indexes/absent/rebuild/")
+    assert missing.status_code == 422

@@ -70,6 +70,7 @@ def test_every_address_of_the_contract_is_described() -> None:
         "/api/v1/collections/{name}/partitions/{partition}/": {"get", "delete"},
         "/api/v1/collections/{name}/indexes/": {"get", "post"},
         "/api/v1/collections/{name}/indexes/{field}/": {"get", "delete"},
+        "/api/v1/collections/{name}/indexes/{field}/rebuild/": {"post"},
         "/api/v1/collections/{name}/vectors/": {"post", "put"},
         **{
             f"/api/v1/collections/{{name}}/vectors/{action}/": {"post"}

@@ -107,6 +107,7 @@ _collection: list[URLPattern | URLResolver] = [
     path("partitions/<name:partition>/", partitions.PartitionView.as_view()),
     path("indexes/", indexes.IndexesView.as_view()),
     path("indexes/<name:field>/", indexes.IndexView.as_view()),
+    path("indexes/<name:field>/rebuild/", indexes.RebuildView.as_view()),
 ]
 
 _v1: list[URLPattern | URLResolver] = [

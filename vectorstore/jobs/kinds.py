@@ -4,6 +4,7 @@ from vectorstore.backup.drill import run_drill
 from vectorstore.backup.run_backup import run_backup, run_verify
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.jobs.registry import work
+from vectorstore.service.index_service import run_rebuild
 from vectorstore.transfer.run_export import run_export
 from vectorstore.transfer.run_import import run_import
 
@@ -13,3 +14,4 @@ work("restore")(run_restore)
 work("drill")(run_drill)
 work("import")(run_import)
 work("export")(run_export)
+work("rebuild_index")(run_rebuild)

@@ -5,6 +5,7 @@ from typing import Any
 from vectorstore.api.operation import operation
 from vectorstore.api.pagination import Key
 from vectorstore.api.schemas.indexes import IndexBody, index_body
+from vectorstore.api.schemas.jobs import JobBody, job_body
 from vectorstore.api.views.base import EngineView
 from vectorstore.domain.requests import IndexRequest
 from vectorstore.service import IndexService
@@ -39,3 +40,12 @@ class IndexView(_IndexView):
     @operation("Drop an index", status=204)
     def delete(self, name: str, field: str) -> None:
         self.service.drop(name, field)
+
+
+class RebuildView(_IndexView):
+    @operation("Rebuild an index", answer=JobBody, status=202)
+    def post(self, name: str, field: str) -> JobBody:
+        """One that was asked for as ``AUTO`` is chosen again for the rows there are. Searches answer 409 until it is
+        built.
+        """
+        return job_body(self.service.start_rebuild(name, field))
