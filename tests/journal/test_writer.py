@@ -10,9 +10,10 @@ from django.db import connection, connections
 
 from vectorstore.domain.errors import JournalUnavailable
 from vectorstore.journal import recovery, segment
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op, read_frames
 from vectorstore.journal.segment import sha256_of
-from vectorstore.journal.writer import Draft, Writer
+from vectorstore.journal.writer import Writer
 from vectorstore.models import JournalEntry, JournalSegment
 
 UID = "00112233445566778899aabbccddeeff"

@@ -23,12 +23,13 @@ from vectorstore.domain.digest import RowHasher, row_hashes
 from vectorstore.domain.errors import NotFound
 from vectorstore.domain.models import Consistency, LoadState, RowId
 from vectorstore.journal.changes import Rows
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.ledger import Ledger, LedgerState
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.reading import changes_since, definition_at, settle
 from vectorstore.journal.sequence import position
-from vectorstore.journal.writer import Draft, writer
+from vectorstore.journal.writer import writer
 from vectorstore.models import Drift, JournalEntry
 from vectorstore.service import row_calls
 from vectorstore.service.catalogue import KnownCollection, look_up

@@ -13,9 +13,10 @@ from vectorstore.backup.history import definition_of_source, entry_at, newest_se
 from vectorstore.backup.place import backup_place
 from vectorstore.domain.backup_requests import RestorePointRequest, RestoreRequest
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.sequence import position
-from vectorstore.journal.writer import Draft, writer
+from vectorstore.journal.writer import writer
 from vectorstore.models import CollectionRecord, Job, JournalEntry, RestorePoint
 from vectorstore.monitoring import request_id
 from vectorstore.service.collection_spec import require_name

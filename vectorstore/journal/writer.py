@@ -11,11 +11,9 @@ import os
 import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import Error, close_old_connections, transaction
@@ -23,6 +21,7 @@ from django.utils import timezone
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import JournalUnavailable
+from vectorstore.journal.entry import NOT_HERE, Draft, Entry, frame_parts, row_of
 from vectorstore.journal.frame import OUTCOMES, Op
 from vectorstore.journal.segment import SegmentFile
 from vectorstore.journal.sequence import next_moments, position
@@ -33,29 +32,6 @@ log = logging.getLogger("vectorstore.journal")
 SEAL_BYTES = 64 * 1024 * 1024
 SEAL_AFTER_S = 60.0
 _FLUSH_EVERY_S = 0.25
-NOT_HERE = -1
-"""The offset of an entry whose frame is not known to the index yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What is to be written: ``rows`` says how many it concerns, ``notes`` go into the frame as JSON."""
-
-    op: Op
-    uid: str
-    payload: bytes = b""
-    rows: int = 0
-    request_id: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A draft that is durable."""
-
-    seq: int
-    at: datetime
-    draft: Draft
 
 
 class _Ticket:
@@ -187,10 +163,10 @@ class Writer:
             moments = next_moments(len(drafts))
             written = self._index_outcomes()
             entries = [Entry(seq, at, draft) for (seq, at), draft in zip(moments, drafts, strict=True)]
-            JournalEntry.objects.bulk_create(_row(entry, segment) for entry in entries)
+            JournalEntry.objects.bulk_create(row_of(entry, segment) for entry in entries)
         self._forget_outcomes(written)
         try:
-            offsets = file.append([_frame(entry) for entry in entries], durable=True)
+            offsets = file.append([frame_parts(entry) for entry in entries], durable=True)
         except OSError:
             self._void(entries)
             raise
@@ -277,26 +253,6 @@ class Writer:
             self._file = self._segment = None
             self._outcomes.clear()
             self._offsets.clear()
-
-
-def _row(entry: Entry, segment: JournalSegment) -> JournalEntry:
-    draft = entry.draft
-    return JournalEntry(
-        seq=entry.seq,
-        at=entry.at,
-        uid=draft.uid,
-        op=draft.op.name,
-        rows=draft.rows,
-        request_id=draft.request_id,
-        segment=segment,
-        offset=NOT_HERE,
-    )
-
-
-def _frame(entry: Entry) -> tuple[Op, int, datetime, str, dict[str, Any], bytes]:
-    draft = entry.draft
-    notes = {**draft.notes, "rows": draft.rows, "request_id": draft.request_id}
-    return draft.op, entry.seq, entry.at, draft.uid, notes, draft.payload
 
 
 _writer: Writer | None = None

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 
 from vectorstore.domain.definition import Definition, to_json
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.reading import definition_at
 from vectorstore.journal.sequence import position
-from vectorstore.journal.writer import Draft, writer
+from vectorstore.journal.writer import writer
 from vectorstore.models import CollectionRecord, IndexRecord, JournalEntry
 from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State

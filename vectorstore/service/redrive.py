@@ -23,10 +23,11 @@ from vectorstore.domain.errors import (
 from vectorstore.domain.filters import ids_in, serialise
 from vectorstore.domain.models import Consistency, RowId
 from vectorstore.journal.changes import Change, Gone, Rows
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Frame, Op
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.reading import change_of, frame_of
-from vectorstore.journal.writer import Draft, writer
+from vectorstore.journal.writer import writer
 from vectorstore.models import JournalEntry
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import row_calls

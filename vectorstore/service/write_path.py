@@ -24,10 +24,11 @@ from vectorstore.domain.errors import (
 )
 from vectorstore.domain.models import RowId
 from vectorstore.journal import recovery
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.locks import key_locks
 from vectorstore.journal.payload import pack_keys, pack_rows
-from vectorstore.journal.writer import Draft, writer
+from vectorstore.journal.writer import writer
 from vectorstore.models import CollectionRecord
 from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State

@@ -1,0 +1,52 @@
+"""Entries of the journal: drafted, numbered, as rows of the index and as frames of a segment."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from vectorstore.journal.frame import Op
+from vectorstore.models import JournalEntry, JournalSegment
+
+NOT_HERE = -1
+"""The offset of an entry whose frame is not known to the index yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be written: ``rows`` says how many it concerns, ``notes`` go into the frame as JSON."""
+
+    op: Op
+    uid: str
+    payload: bytes = b""
+    rows: int = 0
+    request_id: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A draft that is durable."""
+
+    seq: int
+    at: datetime
+    draft: Draft
+
+
+def row_of(entry: Entry, segment: JournalSegment) -> JournalEntry:
+    draft = entry.draft
+    return JournalEntry(
+        seq=entry.seq,
+        at=entry.at,
+        uid=draft.uid,
+        op=draft.op.name,
+        rows=draft.rows,
+        request_id=draft.request_id,
+        segment=segment,
+        offset=NOT_HERE,
+    )
+
+
+def frame_parts(entry: Entry) -> tuple[Op, int, datetime, str, dict[str, Any], bytes]:
+    draft = entry.draft
+    notes = {**draft.notes, "rows": draft.rows, "request_id": draft.request_id}
+    return draft.op, entry.seq, entry.at, draft.uid, notes, draft.payload
