@@ -9,7 +9,7 @@ from django.http import Http404
 from django.test import RequestFactory
 from rest_framework import exceptions as drf
 
-import vectorstore.service  # noqa: F401  every module that could define an error
+import vectorstore.api.urls  # noqa: F401  every module that could define an error
 from vectorstore.api.problems import (
     STATUS,
     MethodNotAllowed,

@@ -30,7 +30,7 @@ from vectorstore.service.context import Scope
 
 
 @pytest.fixture
-def folder(tmp_path: Path, engine: RunningEngine, transactional_db: None, bound: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, lite: RunningEngine, transactional_db: None, bound: pytest.MonkeyPatch) -> Path:
     bound.setenv("VECTORSTORE_BACKUP_URL", f"file://{tmp_path}/backups")
     bound.setenv("VECTORSTORE_DATA_DIR", str(tmp_path / "data"))
     current.cache_clear()

@@ -38,7 +38,7 @@ FIRST, SECOND = "the first key of more than 32 characters", "the second key of m
 
 
 @pytest.fixture
-def store_folder(tmp_path: Path, engine: RunningEngine, transactional_db: None, bound: pytest.MonkeyPatch) -> Path:
+def store_folder(tmp_path: Path, lite: RunningEngine, transactional_db: None, bound: pytest.MonkeyPatch) -> Path:
     return store_at(bound, tmp_path / "backups")
 
 
