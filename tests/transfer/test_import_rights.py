@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.support.access import give
+from tests.support.engines import RunningEngine
 from tests.support.ledger import Ledger
 from tests.transfer.made import VECTORS, ndjson, parquet, simple
 from tests.transfer.test_run_import import ID, there
@@ -27,6 +28,12 @@ from vectorstore.transfer.run_import import run_import
 Make = Callable[..., str]
 TENANT = FieldSpec(name="tenant", type=DataType.VARCHAR, max_length=16)
 MINE = {"field": "tenant", "op": "eq", "value": "a"}
+
+
+@pytest.fixture
+def engine(lite: RunningEngine) -> RunningEngine:
+    """Rights are asked before any engine is."""
+    return lite
 
 
 @pytest.fixture(autouse=True)
