@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
+from tests.support.engines import RunningEngine
 from tests.support.ledger import Ledger
 from tests.transfer.made import SCALARS, VECTORS, WRITE, ndjson, parquet, row, simple
 from vectorstore.domain.errors import Conflict, InvalidRequest, NotFound
@@ -24,6 +25,12 @@ from vectorstore.transfer.run_import import run_import
 
 Make = Callable[..., str]
 ID = FieldSpec(name="id", type=DataType.VARCHAR, max_length=64, primary=True)
+
+
+@pytest.fixture
+def engine(lite: RunningEngine) -> RunningEngine:
+    """What an import hands over is the same for every engine; exports are read back from each."""
+    return lite
 
 
 @pytest.fixture(autouse=True)
