@@ -141,7 +141,7 @@ def test_a_process_killed_at_any_moment_leaves_no_unrecorded_mutation(docs: str,
         process = subprocess.Popen(command, cwd=BASE_DIR, stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert b"writing\n" in iter(process.stdout.readline, b"")  # after what is logged
-        time.sleep(random.uniform(0.05, 0.4))
+        time.sleep(random.uniform(0.3, 0.8))
         process.kill()
         process.wait()
         process.stdout.close()
