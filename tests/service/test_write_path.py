@@ -173,6 +173,27 @@ def test_a_write_without_an_answer_is_sent_again_before_the_next(
     assert not JournalEntry.objects.filter(state="open").exists()
 
 
+def test_a_write_refused_after_a_part_of_it_is_no_refusal(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [f"k{number}" for number in range(6)]
+    VectorService().insert(empty, rows(*keys))
+    real, calls = MilvusAdapter.delete, []
+
+    def second_is_refused(*arguments: Any, **options: Any) -> int:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise InvalidRequest("Milvus refused a value")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr("vectorstore.service.row_calls._CHUNK_IDS", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(MilvusAdapter, "delete", second_is_refused)
+        with pytest.raises(OutcomeUnknown):
+            VectorService().delete(empty, DeleteRequest(ids=list(keys)))
+    VectorService().insert(empty, rows("k9"))
+    assert agrees(empty)
+    assert set(live(empty)) == {"k9"}
+
+
 def test_writes_are_held_while_milvus_is_away_and_go_on_afterwards(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     VectorService().insert(empty, rows("k1"))
     away = _loses_answers(MilvusAdapter.upsert, applied=False, error=EngineUnavailable("Milvus cannot be reached."))

@@ -17,7 +17,7 @@ from tenacity.stop import stop_base
 
 from vectorstore.adapters.errors import RetryableStatus, is_transient, translate_rpc
 from vectorstore.adapters.guards import Bulkhead, CircuitBreaker
-from vectorstore.domain.errors import VectorStoreError
+from vectorstore.domain.errors import EngineUnavailable, OutcomeUnknown, Overloaded, VectorStoreError
 
 T = TypeVar("T")
 
@@ -97,8 +97,10 @@ def _repeat(call: Callable[[float], T], kind: CallKind, name: str, guards: Guard
     policy, budget, breaker = kind.value, guards.budget, guards.breakers[kind.value.lane]
     ends = time.monotonic() + (timeout if timeout is not None else policy.deadline)
     budget.earn()
+    unclear = False  # a write that was sent and not answered: whatever a repeat meets, it may have been applied
 
     def attempt() -> T:
+        nonlocal unclear
         breaker.admit()
         failed = True
         try:
@@ -109,6 +111,7 @@ def _repeat(call: Callable[[float], T], kind: CallKind, name: str, guards: Guard
             raise
         except grpc.RpcError as error:
             failed = error.code() in _NO_ANSWER
+            unclear |= policy.is_write and isinstance(translate_rpc(error, name, is_write=True), OutcomeUnknown)
             raise
         finally:
             breaker.record(failed=failed)
@@ -123,6 +126,11 @@ def _repeat(call: Callable[[float], T], kind: CallKind, name: str, guards: Guard
     try:
         return loop(attempt)
     except RetryableStatus as error:
-        raise error.error from None
+        failure = error.error
     except grpc.RpcError as error:
-        raise translate_rpc(error, name, is_write=policy.is_write) from None
+        failure = translate_rpc(error, name, is_write=policy.is_write)
+    except (EngineUnavailable, Overloaded) as error:  # a guard
+        failure = error
+    if unclear and not isinstance(failure, OutcomeUnknown):
+        raise OutcomeUnknown("Milvus went away during the write; it may or may not have been applied.")
+    raise failure

@@ -11,7 +11,7 @@ from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.adapters.write_lock import write_lock
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.collection import Collection
-from vectorstore.domain.errors import EngineUnavailable, OutcomeUnknown
+from vectorstore.domain.errors import EngineUnavailable, OutcomeUnknown, Overloaded, VectorStoreError
 from vectorstore.domain.models import RowId
 
 
@@ -34,10 +34,10 @@ class WriteCalls(Calls):
         with self._exclusive(database, collection.name):
             try:
                 answer = self.rpc.call("Insert", request, CallKind.WRITE_ONCE)
-            except (OutcomeUnknown, EngineUnavailable):
+            except (OutcomeUnknown, EngineUnavailable) as first:
                 if collection.engine_ids:
                     raise
-                return batch.ids, self._replace(request)
+                return batch.ids, self._replace_after(first, request)
         if collection.engine_ids:
             return list(answer.IDs.int_id.data) or list(answer.IDs.str_id.data), self._stamp(answer)
         return batch.ids, self._stamp(answer)
@@ -53,6 +53,15 @@ class WriteCalls(Calls):
         )
         with self._exclusive(database, collection.name):
             return self._replace(request)
+
+    def _replace_after(self, first: VectorStoreError, request: milvus_pb2.InsertRequest) -> int:
+        """What may have been applied is not known to be refused because a repeat was not sent."""
+        try:
+            return self._replace(request)
+        except (EngineUnavailable, Overloaded):
+            if isinstance(first, OutcomeUnknown):
+                raise first from None
+            raise
 
     def _replace(self, request: milvus_pb2.InsertRequest) -> int:
         if self.insert_replaces:  # there an upsert would keep old dynamic fields

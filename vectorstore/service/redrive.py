@@ -7,11 +7,13 @@ import logging
 from collections.abc import Sequence
 
 import pyarrow as pa
+from django.db.models import Exists
 
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.domain.arrow import from_arrow, to_arrow
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import (
+    Conflict,
     DeadlineExceeded,
     EngineUnavailable,
     NotFound,
@@ -28,7 +30,7 @@ from vectorstore.journal.frame import Frame, Op
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.reading import change_of, frame_of
 from vectorstore.journal.writer import writer
-from vectorstore.models import JournalEntry
+from vectorstore.models import CollectionRecord, JournalEntry
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import row_calls
 from vectorstore.service.catalogue import KnownCollection, look_up
@@ -39,9 +41,11 @@ log = logging.getLogger("vectorstore.journal")
 _NO_ANSWER = (OutcomeUnknown, EngineUnavailable, DeadlineExceeded, Overloaded)
 
 
-def in_doubt(uid: str) -> bool:
-    """Whether a write to the collection is in doubt."""
-    return JournalEntry.objects.filter(uid=uid, state="open", doubt=True).exists()
+def in_doubt(known: KnownCollection) -> bool | None:
+    """Whether a write to the collection is in doubt; None where it is no longer on record."""
+    doubts = JournalEntry.objects.filter(uid=known.uid, state="open", doubt=True)
+    record = CollectionRecord.objects.filter(pk=known.record_id, uid=known.uid)
+    return record.annotate(doubtful=Exists(doubts)).values_list("doubtful", flat=True).first()
 
 
 def redrive(scope: Scope, known: KnownCollection) -> None:
@@ -49,15 +53,18 @@ def redrive(scope: Scope, known: KnownCollection) -> None:
 
     Raises:
         WritesHeld: Milvus does not answer.
+        Conflict: another collection has the name now.
+        NotFound: it was dropped.
     """
+    fresh = look_up(scope, known.schema.name)[0].whole
+    if fresh.uid != known.uid:
+        raise Conflict(f"The collection {known.schema.name} was replaced meanwhile; ask again.")
     for entry in JournalEntry.objects.filter(uid=known.uid, state="open", doubt=True).order_by("seq"):
         frame = frame_of(entry.seq)
         outcome = Op.COMMIT
         try:
-            fresh, _ = look_up(scope, known.schema.name)
-            if fresh.uid == known.uid:
-                _again(scope, fresh.whole, frame)
-        except NotFound:  # dropped since: its rows are gone with it
+            _again(scope, fresh, frame)
+        except NotFound:  # the collection or the partition was dropped since: the rows are gone with it
             outcome = Op.ABORT
         except _NO_ANSWER as error:
             raise WritesHeld(
@@ -67,7 +74,7 @@ def redrive(scope: Scope, known: KnownCollection) -> None:
             ) from error
         except VectorStoreError as error:
             log.warning("entry %d is refused when it is sent again: %s", entry.seq, error.detail)
-            _take_as_it_is(scope, fresh.whole, frame)
+            _take_as_it_is(scope, fresh, frame)
             outcome = Op.ABORT
         writer().resolve(entry.seq, known.uid, outcome)
         writer().flush()
@@ -116,7 +123,8 @@ def _without(rows: pa.RecordBatch, known: KnownCollection, keys: set[RowId]) -> 
 
 def _take_as_it_is(scope: Scope, known: KnownCollection, frame: Frame) -> None:
     """Milvus refuses the write for good, and may have done a part: the journal gets what is there instead."""
-    keys = list(_keys_of(change_of(frame), known))
+    later = _later_keys(known, frame.seq)
+    keys = [key for key in _keys_of(change_of(frame), known) if key not in later]
     if not keys:
         return
     expression = serialise(ids_in(known.schema.primary, keys))

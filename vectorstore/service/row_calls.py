@@ -1,6 +1,6 @@
 """Rows written to and deleted from Milvus, with what the engines do differently evened out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as changed
 
 from vectorstore.adapters.read_calls import RowQuery
@@ -13,6 +13,7 @@ from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
 from vectorstore.service.expressions import write
 
+Applied = Callable[[], None]
 _CHUNK_IDS = 5_000
 
 
@@ -23,9 +24,12 @@ def insert(scope: Scope, known: KnownCollection, batch: Batch, partition: str) -
     return ids
 
 
-def replace(scope: Scope, known: KnownCollection, batch: Batch, partition: str) -> None:
-    """Rows, each in place of the one with its id, wherever that is."""
+def replace(
+    scope: Scope, known: KnownCollection, batch: Batch, partition: str, applied: Applied = lambda: None
+) -> None:
+    """Rows, each in place of the one with its id, wherever that is. ``applied`` is called once a part is done."""
     written = known.engine.adapter.upsert(scope.database, known.schema, batch, partition)
+    applied()
     shared_state().wrote(scope.address(known.schema.name), written)
     _leave_other_partitions(scope, known, batch, partition or DEFAULT_PARTITION)
 
@@ -43,11 +47,12 @@ def _leave_other_partitions(scope: Scope, known: KnownCollection, batch: Batch, 
             shared_state().wrote(scope.address(known.schema.name), written)
 
 
-def delete(scope: Scope, known: KnownCollection, ids: Sequence[RowId]) -> None:
-    """Rows by id, in every partition."""
+def delete(scope: Scope, known: KnownCollection, ids: Sequence[RowId], applied: Applied = lambda: None) -> None:
+    """Rows by id, in every partition. ``applied`` is called once a part is done."""
     for part in _in_chunks(ids):
         expression = serialise(ids_in(known.schema.primary, part))
         written = known.engine.adapter.delete(scope.database, known.schema, expression, by_id=True)
+        applied()
         shared_state().wrote(scope.address(known.schema.name), written)
 
 

@@ -76,8 +76,8 @@ class VectorService(RowReads):
             if not known.is_whole:
                 mine = set(row_calls.existing(self.scope, known, batch.ids))
                 _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, batch.ids)) - mine)
-            with journalled(known, put(known, batch, partition, "upsert")):
-                row_calls.replace(self.scope, known.whole, batch, partition)
+            with journalled(known, put(known, batch, partition, "upsert")) as applied:
+                row_calls.replace(self.scope, known.whole, batch, partition, applied)
         act.rows = batch.size
 
     def write_batch(
@@ -172,8 +172,8 @@ class VectorService(RowReads):
                         )
                     ids = row_calls.matching(self.scope, known, node)
                 if ids:
-                    with journalled(known, gone(known, ids, action)):
-                        row_calls.delete(self.scope, known, ids)
+                    with journalled(known, gone(known, ids, action)) as applied:
+                        row_calls.delete(self.scope, known, ids, applied)
             act.ids = act.rows = len(ids)
             return len(ids)
 

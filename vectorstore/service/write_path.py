@@ -29,7 +29,6 @@ from vectorstore.journal.frame import Op
 from vectorstore.journal.locks import key_locks
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.writer import writer
-from vectorstore.models import CollectionRecord
 from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
@@ -54,62 +53,56 @@ def writing(
         Overloaded: others held some of the keys for too long.
     """
     _end_the_dead()
-    known = _with_record(scope, known)
-    for _ in range(2):
+    for _ in range(3):
         with key_locks(lock_folder(), known.uid, keys):
-            if not in_doubt(known.uid):
+            doubtful = in_doubt(known)
+            if doubtful is False:
                 fresh, state = look_up(scope, known.schema.name)
                 if fresh.uid != known.uid:
                     raise Conflict(f"The collection {known.schema.name} was replaced meanwhile; ask again.")
                 ensure_recorded(scope, fresh, state)
                 yield dataclasses.replace(fresh, rows=known.rows, denied=known.denied), state
                 return
+        if doubtful is None:  # its record was deleted: it is adopted again, as another one
+            forget(scope)
+            known = dataclasses.replace(look_up(scope, known.schema.name)[0], rows=known.rows, denied=known.denied)
+            continue
         with key_locks(lock_folder(), known.uid, None):
             redrive(scope, known)
     raise WritesHeld("Writes to the collection keep losing their answers; look at Milvus's log.", retry_after=5)
-
-
-def _with_record(scope: Scope, known: KnownCollection) -> KnownCollection:
-    """A collection whose record was deleted is adopted again, as another one."""
-    if CollectionRecord.objects.filter(pk=known.record_id, uid=known.uid).exists():
-        return known
-    forget(scope)
-    fresh, _ = look_up(scope, known.schema.name)
-    return dataclasses.replace(fresh, rows=known.rows, denied=known.denied)
 
 
 def lock_folder() -> Path:
     return current().data_dir / "locks"
 
 
-class Step:
-    """``applied`` is set once Milvus has done a part: from then on a refusal leaves the write half done."""
-
-    __slots__ = ("applied",)
-
-    def __init__(self) -> None:
-        self.applied = False
-
-
 @contextmanager
-def journalled(known: KnownCollection, draft: Draft, undone: Callable[[], bool] | None = None) -> Iterator[Step]:
+def journalled(
+    known: KnownCollection, draft: Draft, undone: Callable[[], bool] | None = None
+) -> Iterator[Callable[[], None]]:
     """The journal has ``draft`` before the body runs, and what became of it afterwards.
 
+    The body calls what it is given once Milvus has done a part: from then on a refusal leaves the write half done.
     ``undone`` looks whether nothing of it is in Milvus, where an answer leaves that open.
 
     Raises:
         JournalUnavailable: it cannot be written; the body has not run.
         OutcomeUnknown: the body's write has no clear outcome.
     """
-    step = Step()
+    half_done = False
+
+    def applied() -> None:
+        nonlocal half_done
+        half_done = True
+
     if not known.point_in_time:
-        yield step
+        yield applied
         return
     (entry,) = writer().intend(draft)
     try:
-        yield step
+        yield applied
     except VectorStoreError as error:
-        refused = not step.applied and not isinstance(error, _UNCLEAR)
+        refused = not half_done and not isinstance(error, _UNCLEAR)
         if refused or (isinstance(error, EngineFailed) and undone is not None and _sure(undone)):
             _abort(entry.seq, draft.uid)
             raise
