@@ -130,3 +130,17 @@ def test_repeats_are_limited_to_a_tenth_of_the_calls() -> None:
     for _ in range(10):
         budget.earn()
     assert [budget.spend(), budget.spend()] == [True, False]
+
+
+def test_a_write_that_may_be_done_is_not_refused_because_its_repeat_was(tmp_path: Path) -> None:
+    limited = milvus_pb2.MutationResult(status=status(8, "rate limit exceeded", retriable=True))
+    for call in (
+        lambda adapter: adapter.insert("default", COLLECTION, BATCH),
+        lambda adapter: adapter.upsert("default", COLLECTION, BATCH),
+        lambda adapter: adapter.delete("default", COLLECTION, "id == 1", by_id=True),
+    ):
+        answer, calls = ask([unavailable, limited], tmp_path, call)
+        assert isinstance(answer, OutcomeUnknown), calls
+        assert len(calls) >= 2
+    answer, _ = ask([limited], tmp_path, lambda adapter: adapter.upsert("default", COLLECTION, BATCH))
+    assert isinstance(answer, Overloaded)
