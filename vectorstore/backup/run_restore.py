@@ -3,8 +3,13 @@
 The rows go into a collection that nobody sees; it takes its name only when it is proved to hold what it should.
 """
 
-from dataclasses import replace
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from vectorstore.backup.compatibility import Fit, fit
 from vectorstore.backup.history import Source, definition_of_source, source_of
@@ -21,6 +26,8 @@ from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
 from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
+
+_HOLD = timedelta(hours=1)
 
 
 def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -41,28 +48,33 @@ def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, A
             work.say(warning)
         if params["dry_run"]:
             return _dry(source, fitted, params)
+        hold = _holding(source, place, work)
+        hold()
         _prove(work, source, place)
         engine = engine_of(target.cluster)
         scratch = f"{RESTORE_PREFIX}{params['key']}"
         made = replace(fitted.definition, indexes=fitted.definition.indexes if params["with_indexes"] else ())
         loader = Loader(work, engine.adapter, target.database, made, scratch)
         try:
+            if work.finished("filled") is None:
+                _fill(work, source, place, loader, params, hold)
+                work.finish("filled", {"rows": loader.digest.rows})
             if work.finished("published") is None:
-                _fill(work, source, place, loader, params)
                 work.stage("ready")
                 work.check()
-                publishing.publish(target, scratch, made, name, _origin(source, params), replaces=_replaces(params))
-                work.finish("published", {"rows": loader.digest.rows})
+                old = _replaced(work, target, name) if _replaces(params) else None
+                publishing.publish(target, scratch, made, name, _origin(source, params), old)
+                work.finish("published")
         except Cancelled:
             publishing.take_back(target, scratch)
             raise
-        rows = (work.finished("published") or {}).get("rows", loader.digest.rows)
+        rows = (work.finished("filled") or {}).get("rows")
     work.stage("done")
     return {"collection": name, "rows": rows, "warnings": list(fitted.warnings), "from": definition.name}
 
 
 def _source(work: Work, params: dict[str, Any]) -> Source:
-    """The same in every run, whatever sets are made meanwhile; the set is held while it is read."""
+    """The same in every run, whatever sets are made meanwhile."""
     source = source_of(params["uid"], params["until"])
     note = work.finished("source")
     if note is None:
@@ -70,6 +82,35 @@ def _source(work: Work, params: dict[str, Any]) -> Source:
     elif note["set"] != source.set_id:
         source = replace(source, set_id=note["set"], after=note["after"], origin=None if note["set"] else source.origin)
     return source
+
+
+def _replaced(work: Work, target: Scope, name: str) -> publishing.Replaced:
+    """The same in every run."""
+    note = work.finished("replaced")
+    if note is None:
+        note = asdict(publishing.replaced(target, name))
+        work.finish("replaced", note)
+    return publishing.Replaced(note["uid"], note["kept"], tuple(note["aliases"]))
+
+
+def _holding(source: Source, place: BackupPlace, work: Work) -> Callable[[], None]:
+    """A check that also keeps the sets which are read from being deleted."""
+    sets: list[str] = []
+    part: Source | None = source
+    while part is not None:
+        if part.set_id is not None:
+            sets += [manifest.set_id for manifest in place.repository.chain(part.set_id)]
+        part = part.origin if part.set_id is None else None
+    held_at = float("-inf")
+
+    def check() -> None:
+        nonlocal held_at
+        work.check()
+        if time.monotonic() - held_at > _HOLD.total_seconds() / 4:
+            Backup.objects.filter(set_id__in=sets).update(lease_until=timezone.now() + _HOLD)
+            held_at = time.monotonic()
+
+    return check
 
 
 def _plan(source: Source, place: BackupPlace, target: Scope, name: str) -> tuple[Definition, Fit]:
@@ -113,12 +154,14 @@ def _prove(work: Work, source: Source, place: BackupPlace) -> None:
     source.check(place.locate)
 
 
-def _fill(work: Work, source: Source, place: BackupPlace, loader: Loader, params: dict[str, Any]) -> None:
+def _fill(
+    work: Work, source: Source, place: BackupPlace, loader: Loader, params: dict[str, Any], hold: Callable[[], None]
+) -> None:
     work.stage("created")
     loader.create()
     if not params["schema_only"]:
         work.stage("loading")
-        rows = live_rows(source.changes(place, work.check), loader.schema, place.scratch)
+        rows = live_rows(source.changes(place, hold), loader.schema, place.scratch)
         loader.load(rows, None)
     work.stage("indexing")
     loader.index()

@@ -17,6 +17,8 @@ from vectorstore.journal.changes import Change, Cleared, Gone, Rows
 
 FORMAT = 1
 _AT_ONCE = 5_000
+_CHANGING = "BEGIN IMMEDIATE"
+"""Others wait from here on, so that what is read is what is changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,13 @@ class Ledger:
         if not self._path.is_file():
             return None
         with self._open() as database:
-            found = database.execute("SELECT seq, rows, digest FROM state WHERE format = ?", (FORMAT,)).fetchone()
-            return LedgerState(*found) if found else None
+            return _state(database)
 
     def begin(self, seq: int, rows: Iterable[Rows]) -> LedgerState:
         """Anew from the rows that are there after entry ``seq``, each once."""
         self.forget()
         digest = RunningDigest()
-        with self._open() as database:
+        with self._open(_CHANGING) as database:
             for part in rows:
                 self._put(database, digest, part, seq)
             return self._save(database, seq, digest)
@@ -60,11 +61,11 @@ class Ledger:
         Raises:
             LookupError: it was never begun.
         """
-        state = self.state()
-        if state is None:
-            raise LookupError("the ledger was never begun")
-        digest = RunningDigest(state.rows, int(state.digest, 16))
-        with self._open() as database:
+        with self._open(_CHANGING) as database:
+            state = _state(database)
+            if state is None:
+                raise LookupError("the ledger was never begun")
+            digest = RunningDigest(state.rows, int(state.digest, 16))
             for seq, change in changes(state.seq):
                 self._apply(database, digest, seq, change)
             return self._save(database, until, digest)
@@ -128,13 +129,19 @@ class Ledger:
         return state
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=60, isolation_level="IMMEDIATE")) as database:
+    def _open(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = OFF")  # it is made again from the journal
             database.executescript(
                 "CREATE TABLE IF NOT EXISTS rows"
                 " (key PRIMARY KEY, seq INTEGER, hash BLOB, partition TEXT) WITHOUT ROWID;"
                 "CREATE TABLE IF NOT EXISTS state (format INTEGER, seq INTEGER, rows INTEGER, digest TEXT);"
             )
+            database.execute(begin)
             with database:
                 yield database
+
+
+def _state(database: sqlite3.Connection) -> LedgerState | None:
+    found = database.execute("SELECT seq, rows, digest FROM state WHERE format = ?", (FORMAT,)).fetchone()
+    return LedgerState(*found) if found else None

@@ -1,11 +1,15 @@
 """Definitions of collections in the journal: one after each change, so that any moment can be made again."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from vectorstore.domain.definition import Definition, to_json
+from vectorstore.domain.errors import JournalUnavailable
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.reading import definition_at
@@ -16,6 +20,8 @@ from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
 from vectorstore.service.context import Scope
+
+log = logging.getLogger("vectorstore.journal")
 
 _recorded: dict[str, int] = {}
 """By uid: the catalogue's version at which the journal's last definition was compared."""
@@ -50,7 +56,8 @@ def changed(scope: Scope, name: str, **notes: Any) -> KnownCollection:
     """
     forget(scope)
     known, state = look_up(scope, name)
-    ensure_recorded(scope, known, state, **notes)
+    with _told_later():
+        ensure_recorded(scope, known, state, **notes)
     return known
 
 
@@ -70,7 +77,17 @@ def ensure_recorded(scope: Scope, known: KnownCollection, state: State, **notes:
 
 def dropped(definition: Definition) -> None:
     """The collection is gone from Milvus."""
-    _write(definition, {"dropped": True})
+    with _told_later():
+        _write(definition, {"dropped": True})
+
+
+@contextmanager
+def _told_later() -> Iterator[None]:
+    """What has happened is no failure because the journal cannot be written: the next write tells it."""
+    try:
+        yield
+    except JournalUnavailable:
+        log.error("a change of a collection is not in the journal yet")
 
 
 def record_again(before: int) -> int:

@@ -41,8 +41,8 @@ def set_aside(scope: Scope, known: KnownCollection) -> str:
     adapter, name = known.engine.adapter, known.schema.name
     kept = aside_name(name, "dropped")
     with writing(scope, known, None):
-        adapter.release_collection(scope.database, name)
         adapter.rename_collection(scope.database, name, kept)
+        adapter.release_collection(scope.database, kept)
         records.rename(known.record_id, kept)
         CollectionRecord.objects.filter(pk=known.record_id).update(loaded=False)
         shared_state().wrote(scope.address(kept), adapter.now())

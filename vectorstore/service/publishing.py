@@ -1,11 +1,13 @@
 """A collection that was filled out of sight takes its name, alone or in the place of another."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.db import transaction
+
 from vectorstore.domain.definition import Definition
-from vectorstore.domain.errors import AlreadyExists, NotFound, VectorStoreError
+from vectorstore.domain.errors import AlreadyExists, VectorStoreError
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import records
@@ -17,44 +19,70 @@ from vectorstore.service.engines import engine_of
 from vectorstore.service.write_path import writing
 
 
-def publish(
-    scope: Scope, scratch: str, definition: Definition, name: str, notes: dict[str, Any], *, replaces: bool
-) -> None:
-    """``scratch`` becomes ``name``; with ``replaces``, what has that name now is kept as ``<name>__replaced_<time>``.
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What has the name before a swap, and how it is called afterwards: the same in every run."""
 
-    It may be repeated after a crash at any place.
+    uid: str
+    kept: str
+    aliases: tuple[str, ...]
+
+
+def replaced(scope: Scope, name: str) -> Replaced:
+    """
+    Raises:
+        NotFound: nothing has the name.
+    """
+    old = look_up(scope, name)[0]
+    return Replaced(old.uid, aside_name(old.schema.name, "replaced"), tuple(old.aliases))
+
+
+def publish(
+    scope: Scope, scratch: str, definition: Definition, name: str, notes: dict[str, Any], old: Replaced | None
+) -> None:
+    """``scratch`` becomes ``name``; what had the name, ``old``, is kept under another one, and its aliases move.
+
+    May be repeated after a crash at any place.
 
     Raises:
-        AlreadyExists: the name is taken; nothing was changed.
+        AlreadyExists: without ``old``, the name is taken; nothing was changed.
     """
     adapter = engine_of(scope.cluster).adapter
-    if not adapter.has_collection(scope.database, scratch):  # a former run came this far
-        _finish(scope, definition, name, notes)
+    waits = adapter.has_collection(scope.database, scratch)
+    if old is None:
+        if waits and adapter.has_collection(scope.database, name):
+            raise AlreadyExists(f"The name {name!r} was taken meanwhile; restore to another target_name.")
+        _take_name(scope, scratch, definition, name, notes, waits=waits)
         return
-    if not adapter.has_collection(scope.database, name):
-        _take_name(scope, scratch, definition, name, notes)
-        return
-    if not replaces:
-        raise AlreadyExists(f"The name {name!r} was taken meanwhile; restore to another target_name.")
-    old = look_up(scope, name)[0]
-    with writing(scope, old, None):
-        kept = aside_name(name, "replaced")
-        aliases = list(old.aliases)
-        adapter.rename_collection(scope.database, name, kept)
-        CollectionRecord.objects.filter(pk=old.record_id).update(name=kept)
-        shared_state().wrote(scope.address(kept), adapter.now())
-        _take_name(scope, scratch, replace(definition, aliases=()), name, notes)
-        for alias in aliases:
-            adapter.alter_alias(scope.database, alias, name)
-        changed(scope, kept)
-        changed(scope, name)
+    if not adapter.has_collection(scope.database, old.kept):
+        with writing(scope, look_up(scope, name)[0], None):
+            adapter.rename_collection(scope.database, name, old.kept)
+            _move_record(scope, old)
+    _move_record(scope, old)
+    shared_state().wrote(scope.address(old.kept), adapter.now())
+    _take_name(scope, scratch, replace(definition, aliases=()), name, notes, waits=waits)
+    for alias in old.aliases:
+        adapter.alter_alias(scope.database, alias, name)
+    changed(scope, old.kept)
+    changed(scope, name)
 
 
-def _take_name(scope: Scope, scratch: str, definition: Definition, name: str, notes: dict[str, Any]) -> None:
+def _move_record(scope: Scope, old: Replaced) -> None:
+    """The old collection keeps its identity; whoever looked at it by its new name has left another record."""
+    where = {"cluster": scope.cluster, "database": scope.database, "name": old.kept}
+    with transaction.atomic():
+        CollectionRecord.objects.filter(**where).exclude(uid=old.uid).delete()
+        CollectionRecord.objects.filter(uid=old.uid).update(name=old.kept)
+
+
+def _take_name(
+    scope: Scope, scratch: str, definition: Definition, name: str, notes: dict[str, Any], *, waits: bool
+) -> None:
     adapter = engine_of(scope.cluster).adapter
-    for gone in (scratch, name):
-        records.forget_record(scope, gone)
-    adapter.rename_collection(scope.database, scratch, name)
+    if waits:
+        for gone in (scratch, name):
+            records.forget_record(scope, gone)
+        adapter.rename_collection(scope.database, scratch, name)
     shared_state().wrote(scope.address(name), adapter.now())
     _finish(scope, definition, name, notes)
 
@@ -73,6 +101,6 @@ def _finish(scope: Scope, definition: Definition, name: str, notes: dict[str, An
 
 def take_back(scope: Scope, scratch: str) -> None:
     """Nothing of it stays."""
-    with suppress(NotFound, VectorStoreError):
+    with suppress(VectorStoreError):
         engine_of(scope.cluster).adapter.drop_collection(scope.database, scratch)
     records.forget_record(scope, scratch)
