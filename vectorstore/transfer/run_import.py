@@ -25,7 +25,7 @@ from vectorstore.transfer.rejects import Rejects
 from vectorstore.transfer.source import DATA, METADATA, ImportJob, open_source
 from vectorstore.transfer.writing import write
 
-_CHECKED_AT_ONCE = 16
+_CHECKED_AT_ONCE = 4
 """Pieces between two marks in the ledger while the file is checked: about 128 MB."""
 _IDS, _REPEATED = "ids", "repeated.npy"
 
