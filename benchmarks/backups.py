@@ -16,6 +16,7 @@ from pymilvus import DataType, MilvusClient
 
 from benchmarks.data import DIMENSION, Address, rows_of, vectors
 from benchmarks.table import Comparison, Row
+from tests.support.memory import peak_mb
 from tests.support.stack import RunningStack
 
 P6 = Comparison("P6", "Milvus: import of Parquet, 768 dims, journalled, rows/s ÷ pymilvus row insert", 1.5)
@@ -111,25 +112,20 @@ def _memory(jobs: Jobs, client: MilvusClient, *, rows: int) -> Row:
     name = _make(jobs, DIMENSION)
     jobs.wait(jobs.upload(name, _file(jobs.stack.folder / "many.parquet", rows, DIMENSION)))
     client.drop_collection(name)
-    peak = max(_peak_mb(pid) for pid in _workers(jobs.stack))
+    peak = max(peak_mb(pid) for pid in _workers(jobs.stack))
     return P9.measured(lambda: peak, lambda: 1.0, 1)
 
 
-def _workers(stack: RunningStack) -> list[Path]:
+def _workers(stack: RunningStack) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             ours = str(stack.folder).encode() in (entry / "environ").read_bytes()
             if ours and b"jobs@%h" in (entry / "cmdline").read_bytes():
-                found.append(entry)
+                found.append(int(entry.name))
         except OSError:
             continue
     return found
-
-
-def _peak_mb(process: Path) -> float:
-    line = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 def _backup(jobs: Jobs) -> float:

@@ -23,10 +23,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_waits_for_the_audit_log() -> None:
-    """What an earlier test did is not to be recorded in this one."""
-    from vectorstore.audit import log
+    """What an earlier test did is not to be recorded in this one, nor were its checkpoints signed for this log."""
+    from vectorstore.audit import external, log
 
     log.discard()
+    external.place().unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)

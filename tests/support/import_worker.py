@@ -3,10 +3,11 @@
 Prints the state it left the job in and the most memory it had, in MB.
 """
 
-import resource
+import os
 import sys
 
 from tests.support.audit_writer import start
+from tests.support.memory import peak_mb
 
 
 def main(database: str, job: str) -> None:
@@ -19,7 +20,7 @@ def main(database: str, job: str) -> None:
     work("import")(run_import)
     work("export")(run_export)
     state = runner.run(int(job))
-    print(state, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, flush=True)
+    print(state, peak_mb(os.getpid()), flush=True)
 
 
 if __name__ == "__main__":

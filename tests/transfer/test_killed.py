@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.support.engines import RunningEngine
+from tests.support.memory import peak_mb
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.domain.models import Consistency, DataType
 from vectorstore.domain.requests import CollectionSpec, FieldSpec
@@ -59,21 +60,13 @@ def worker(job: Job, data_dir: Path, engine: RunningEngine) -> "subprocess.Popen
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=settings.BASE_DIR)
 
 
-def peak_mb(process: "subprocess.Popen[str]") -> int:
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
-
-
 def killed(job: Job, data_dir: Path, engine: RunningEngine, chunks: int) -> int:
     """Let a worker finish some chunks and kill it in the next one; returns its peak memory."""
     before = JobChunk.objects.filter(job=job).count()
     process = worker(job, data_dir, engine)
     peak = 0
     while process.poll() is None:
-        peak = max(peak, peak_mb(process))
+        peak = max(peak, peak_mb(process.pid))
         if JobChunk.objects.filter(job=job).count() >= before + chunks:
             time.sleep(random.random() / 10)
             break
