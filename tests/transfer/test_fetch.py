@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -141,6 +142,12 @@ class Files(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "1000000")
             self.end_headers()
             self.wfile.write(b"x" * 10)
+        elif self.path == "/dripping":
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(900):
+                self.wfile.write(b"x")
+                time.sleep(0.02)
         elif self.path == "/missing":
             self.send_error(404)
         else:
@@ -189,6 +196,15 @@ def test_the_address_is_spoken_to_and_the_name_told_and_checked(
     assert get(server, authority, "/a.csv?x=1", tmp_path / "f") == 11
     assert (tmp_path / "f").read_bytes() == b"id,a\r\n1,2\r\n"
     assert Files.seen == [(f"files.example.org:{server.server_address[1]}", "/a.csv?x=1")]
+
+
+def test_a_server_that_gives_a_byte_now_and_then_is_left(
+    server: ThreadingHTTPServer, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vectorstore.transfer.fetch._WHOLE_FILE_S", 0.1)
+    with pytest.raises(InvalidRequest, match="stopped before the end"):
+        get(server, authority, "/dripping", tmp_path / "f")
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 def test_a_certificate_of_another_name_or_authority_is_refused(

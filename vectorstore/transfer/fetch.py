@@ -23,6 +23,9 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host, as text."""
 
 _TIMEOUT_S = 30.0
+_WHOLE_FILE_S = 6 * 3600.0
+"""After which a server that gives a byte now and then is left."""
+
 _BLOCK = 1024 * 1024
 _LONGEST = 4096
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -151,10 +154,12 @@ def download(
 
 
 def _save(answer: http.client.HTTPResponse, into: Path, limit: int, check: Callable[[], None]) -> int:
-    announced, size = answer.length, 0
+    announced, size, began = answer.length, 0, time.monotonic()
     with whole_file(into) as file:
         while block := answer.read1(_BLOCK):
             check()
+            if time.monotonic() - began > _WHOLE_FILE_S:
+                raise TimeoutError
             size += len(block)
             if size > limit:
                 raise _too_large(limit)
