@@ -8,6 +8,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-e
 PYTEST := $(BIN)/python -m pytest
 WITH_POSTGRES := $(BIN)/python -m tests.support.postgres
 IN_OWN_NETWORK := $(BIN)/python -m tests.support.netns
+SIDE_BY_SIDE := $(BIN)/python -m tests.support.side_by_side
 COVERAGE := $(BIN)/python -m coverage
 FLOOR := 90
 FLOORED := domain adapters service
@@ -24,20 +25,30 @@ run: $(VENV)/.runtime ## start everything on this machine (PORT, default 8000); 
 
 test: $(VENV)/.dev ## run the tests and hold the branch coverage of domain, adapters and service at 90 %
 	$(COVERAGE) erase
-	$(PYTEST) --cov --cov-report=
+	$(SIDE_BY_SIDE) lite="$(MAKE) --no-print-directory test-lite" servers="$(MAKE) --no-print-directory test-servers"
+	@$(MAKE) --no-print-directory coverage-floor
+
+# Two halves that run side by side: what needs Milvus Lite at most, and what needs a server of its own.
+test-lite: export COVERAGE_FILE = .coverage.lite
+test-lite: $(VENV)/.dev
+	$(PYTEST) -m "not slow and not transit and not real_milvus" --cov --cov-report=
+
+test-servers: export COVERAGE_FILE = .coverage.servers
+test-servers: $(VENV)/.dev
+	$(PYTEST) -m "real_milvus and not slow and not transit" --cov --cov-report=
 	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "not slow and not real_milvus" --cov --cov-append --cov-report=
 	$(IN_OWN_NETWORK) $(PYTEST) tests/transit -m transit --cov --cov-append --cov-report=
-	@$(MAKE) --no-print-directory coverage-floor
 
-test-full: $(VENV)/.dev ## run the tests with their long forms too
+test-full: $(VENV)/.dev ## run the tests with their long forms too, one after the other
 	$(COVERAGE) erase
-	$(PYTEST) -m "not transit" --cov --cov-report=
-	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "" --cov --cov-append --cov-report=
-	$(IN_OWN_NETWORK) $(PYTEST) tests/transit -m transit --cov --cov-append --cov-report=
+	COVERAGE_FILE=.coverage.full $(PYTEST) -m "not transit" --cov --cov-report=
+	COVERAGE_FILE=.coverage.full $(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "" --cov --cov-append --cov-report=
+	COVERAGE_FILE=.coverage.full $(IN_OWN_NETWORK) $(PYTEST) tests/transit -m transit --cov --cov-append --cov-report=
 	@$(MAKE) --no-print-directory coverage-floor
 
-.PHONY: coverage-floor
+.PHONY: test-lite test-servers coverage-floor
 coverage-floor:
+	$(COVERAGE) combine -q
 	$(COVERAGE) report --format=total
 	@for package in $(FLOORED); do \
 	  echo "branch coverage of vectorstore/$$package, at least $(FLOOR) %:"; \
