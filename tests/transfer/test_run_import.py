@@ -1,7 +1,8 @@
 """Imports, run as a worker runs them, against real engines."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from tests.support.engines import RunningEngine
 from tests.support.ledger import Ledger
 from tests.transfer.made import SCALARS, VECTORS, WRITE, ndjson, parquet, row, simple
-from vectorstore.domain.errors import Conflict, InvalidRequest, NotFound
+from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from vectorstore.domain.models import DataType
 from vectorstore.domain.requests import DeleteRequest, FieldSpec, GetRequest, QueryRequest
 from vectorstore.domain.transfer_requests import ImportRequest
+from vectorstore.monitoring import request_id
 from vectorstore.service import CollectionService, VectorService
 from vectorstore.service.context import Scope
 from vectorstore.service.work import Cancelled, Interrupted
@@ -278,6 +280,55 @@ def test_a_write_whose_record_was_lost_is_repeated_over_itself(empty_on_lite: st
     assert VectorService().count(empty_on_lite) > 10
     assert run_import(work, Scope(), params)["rows"] == 30
     assert there(empty_on_lite) == [simple(number) for number in range(30)]
+
+
+@pytest.fixture
+def _a_request() -> Iterator[None]:
+    """The one that asked for the job."""
+    token = request_id.current.set("job-1")
+    yield
+    request_id.current.reset(token)
+
+
+@pytest.mark.usefixtures("_a_request")
+def test_a_retry_leaves_rows_that_came_between(empty_on_lite: str, tmp_path: Path) -> None:
+    """Somebody takes an id of the file after the check; the import fails, is tried again, and fails again."""
+    path = parquet(tmp_path / "f.parquet", [simple(number) for number in range(30)])
+    params, theirs = started(empty_on_lite, path), simple(10, theirs=True)
+
+    class Overtaken(Ledger):
+        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+            super().finish(key, note)
+            if key == "begin/1/0":
+                Context().run(VectorService().insert, empty_on_lite, [theirs])  # in a request of their own
+
+    work = Overtaken()
+    for _ in range(3):
+        with pytest.raises(AlreadyExists):
+            run_import(work, Scope(), params)
+    assert there(empty_on_lite) == [*(simple(number) for number in range(7)), theirs]
+    VectorService().delete(empty_on_lite, DeleteRequest(ids=[theirs["id"]]))
+    assert run_import(work, Scope(), params)["rows"] == 30
+    assert there(empty_on_lite) == [simple(number) for number in range(30)]
+
+
+@pytest.mark.usefixtures("_a_request")
+def test_a_retry_skips_rows_that_came_between(empty_on_lite: str, tmp_path: Path) -> None:
+    path = parquet(tmp_path / "f.parquet", [simple(number) for number in range(30)])
+    params, theirs = started(empty_on_lite, path, on_error="skip"), simple(10, theirs=True)
+
+    class Overtaken(Ledger):
+        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+            super().finish(key, note)
+            if key == "begin/1/0":
+                Context().run(VectorService().insert, empty_on_lite, [theirs])  # in a request of their own
+
+    work = Overtaken()
+    with pytest.raises(AlreadyExists):
+        run_import(work, Scope(), params)
+    result = run_import(work, Scope(), params)
+    assert (result["rows"], result["rejected"]) == (29, 1)
+    assert there(empty_on_lite) == [theirs if number == 10 else simple(number) for number in range(30)]
 
 
 @pytest.mark.parametrize("primary", [DataType.INT64, DataType.VARCHAR])

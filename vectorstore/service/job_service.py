@@ -43,7 +43,7 @@ def submit(scope: Scope, kind: str, params: Mapping[str, Any], collection: str =
         actor_id=actor.id,
         actor=actor.name[:150],
         key_prefix=actor.key_prefix,
-        request_id=request_id.current.get()[:128],
+        request_id=request_id.accept(request_id.current.get()),
     )
     transaction.on_commit(lambda: enqueue(job.pk))
     return job

@@ -1,6 +1,7 @@
 """The work of an import: the whole file is checked before anything is written, and every step can be repeated."""
 
-from typing import Any
+import sys
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from vectorstore.config.settings import current
 from vectorstore.domain.errors import Conflict, FieldError, InvalidRequest
 from vectorstore.domain.models import Consistency
 from vectorstore.domain.rows import MAX_REPORTED
+from vectorstore.journal.sequence import position
+from vectorstore.models import JournalEntry
+from vectorstore.monitoring import request_id
 from vectorstore.service import row_calls
 from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
@@ -50,6 +54,13 @@ def run_import(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, An
     except Cancelled:
         folders.remove(job.transfer)
         raise
+
+
+class Begun(NamedTuple):
+    """A piece whose writing has begun: the rows whose ids were there already, and how many of its writes were sent."""
+
+    taken: list[int]
+    sent: int
 
 
 class _Import:
@@ -194,22 +205,38 @@ class _Import:
         return {"rows": rows, "rejected": rejected}
 
     def _write(self, number: int, checked: Checked, piece: Piece) -> int:
-        """Write a piece's good rows; returns how many. What it begins with is on record before Milvus hears of it, so
-        that a piece begun twice is written over itself."""
-        begun = self._work.finished(f"begin/{number}")
-        if begun is None:
-            faults = self._taken(checked) if self._skips and not self._job.replaces and checked.batch.size else []
-            self._work.finish(f"begin/{number}", {"taken": [fault.row for fault in faults]})
-        else:
-            name = self._job.names.column(self._known.schema.primary.name)
-            faults = [Fault(row, name, "the id is in the collection already") for row in begun["taken"]]
+        """Write a piece's good rows; returns how many."""
+        begun = self._begin(number, checked)
+        name = self._job.names.column(self._known.schema.primary.name)
+        faults = [Fault(row, name, "the id is in the collection already") for row in begun.taken]
         checked = _without(checked, faults)
         if checked.faults:
             self._rejects.write(number, checked.faults, piece)
         if checked.batch.size:
-            replace = self._job.replaces or begun is not None
-            write(self._scope, self._job.collection, checked, self._job.partition, replace=replace)
+            sent = sys.maxsize if self._job.replaces else begun.sent
+            write(self._scope, self._job.collection, checked, self._job.partition, sent=sent)
         return checked.batch.size
+
+    def _begin(self, number: int, checked: Checked) -> Begun:
+        """What is on record before Milvus hears of a piece. If it was sent already, it is written over itself; if it
+        was refused, or never sent, it is begun anew: somebody else may have its ids by now."""
+        again, note = 0, None
+        while (kept := self._work.finished(f"begin/{number}/{again}")) is not None:
+            again, note = again + 1, kept
+        sent = 0 if note is None else self._sent(note["seq"])
+        if note is not None and sent:
+            return Begun(note["taken"], sent)
+        faults = self._taken(checked) if self._skips and not self._job.replaces and checked.batch.size else []
+        taken = [fault.row for fault in faults]
+        self._work.finish(f"begin/{number}/{again}", {"taken": taken, "seq": position()[0]})
+        return Begun(taken, 0)
+
+    def _sent(self, seq: int) -> int:
+        """How many writes of this job the journal has after ``seq``; without a journal, any number."""
+        if not self._known.point_in_time:
+            return sys.maxsize
+        mine = JournalEntry.objects.filter(uid=self._known.uid, seq__gt=seq, request_id=request_id.current.get())
+        return mine.filter(op="PUT").exclude(state__in=("aborted", "void")).count()
 
     def _without_repeated(self, checked: Checked, repeated: Any) -> Checked:
         if repeated is None or not len(repeated):

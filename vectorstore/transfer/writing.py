@@ -6,18 +6,21 @@ from vectorstore.service.vector_service import VectorService
 from vectorstore.transfer.checking import Checked
 
 
-def write(scope: Scope, collection: str, checked: Checked, partition: str | None, *, replace: bool) -> None:
+def write(scope: Scope, collection: str, checked: Checked, partition: str | None, *, sent: int) -> None:
     """Write good rows under the caller's rights, journalled and recorded as any write is.
 
+    They go in one write, or in several where the caller's rights are limited to some rows; the first ``sent`` of these
+    may be there already and are written over themselves.
+
     Raises:
-        AlreadyExists: without ``replace``, some of the ids are there already; nothing was written.
+        AlreadyExists: some of the ids are there already, in a write that was not sent before.
         OutcomeUnknown: Milvus gave no clear answer.
     """
     service = VectorService(scope)
     if checked.rows is None:
-        service.write_batch(collection, checked.batch, partition, replace=replace)
+        service.write_batch(collection, checked.batch, partition, replace=sent > 0)
         return
-    act = service.upsert if replace else service.insert  # the caller's rows are checked one by one
     most = current().max_batch_rows
-    for start in range(0, len(checked.rows), most):
+    for number, start in enumerate(range(0, len(checked.rows), most)):
+        act = service.upsert if number < sent else service.insert
         act(collection, checked.rows[start : start + most], partition)
