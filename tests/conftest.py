@@ -80,9 +80,24 @@ def real_milvus_server() -> Iterator[RunningEngine]:
         yield engine
 
 
+_answers: dict[tuple[str, int], Any] = {}
+
+
 def bind(engine: RunningEngine, redis_url: str, patch: pytest.MonkeyPatch) -> RunningEngine:
-    """Make ``engine`` the cluster ``default`` of this process."""
+    """Make ``engine`` the cluster ``default`` of this process; what it can do is asked once, which takes long."""
+    from vectorstore.adapters.capability_probe import probe
     from vectorstore.config.settings import current
+    from vectorstore.service import engines
+
+    def ask_once(adapter: Any) -> Any:
+        if adapter.endpoint.port != engine.port:
+            return probe(adapter)
+        asked = (engine.kind, engine.port)
+        if asked not in _answers:
+            _answers[asked] = probe(adapter)
+        return _answers[asked]
+
+    patch.setattr(engines, "probe", ask_once)
 
     for name, value in engine.environment.items():
         patch.setenv(name, value)
