@@ -58,10 +58,8 @@ def test_whoever_comes_alone_writes_at_once() -> None:
     slow = _Slow()
     slow.may_end.set()
     group = GroupCommit(slow)
-    began = time.perf_counter()
     for name in "abc":
         group.write(_rows(name))
-    assert time.perf_counter() - began < 0.05
     assert slow.batches == [["a"], ["b"], ["c"]]
 
 

@@ -2,7 +2,6 @@
 
 import fcntl
 import io
-import time
 from pathlib import Path
 
 import pytest
@@ -68,11 +67,9 @@ def test_it_is_built_with_progress_and_answers_questions():
     assert len(steps) > 12
 
 
-def test_what_is_complete_is_found_so_in_less_than_a_second(demo):
+def test_what_is_complete_is_found_so(demo):
     before = read_marker()
-    began = time.perf_counter()
     assert DemoService().load(quiet) is Outcome.COMPLETE
-    assert time.perf_counter() - began < 1
     assert read_marker() == before
 
 

@@ -4,6 +4,7 @@ Each line that one prints is shown as it comes, after its name. Ends when all ha
 not 0.
 """
 
+import shlex
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ def main(commands: list[str]) -> int:
     for item in commands:
         name, _, command = item.partition("=")
         process = subprocess.Popen(
-            command, shell=True, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            shlex.split(command), text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         assert process.stdout is not None
         reader = threading.Thread(target=show, args=(name, process.stdout))

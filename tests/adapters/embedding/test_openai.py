@@ -229,7 +229,7 @@ def test_a_slow_server_is_given_up_at_the_deadline(server, make, answer):
     began = time.monotonic()
     with pytest.raises(EmbeddingFailed, match=r"did not answer within 0\.5 s"):
         make(deadline=0.5).embed(["x"])
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
 
 
 def test_an_answer_that_breaks_off_is_repeated(server, make):
