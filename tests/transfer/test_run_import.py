@@ -16,11 +16,16 @@ from tests.transfer.made import SCALARS, VECTORS, WRITE, ndjson, parquet, row, s
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from vectorstore.domain.models import DataType
 from vectorstore.domain.requests import DeleteRequest, FieldSpec, GetRequest, QueryRequest
+from vectorstore.domain.rows import read_rows
 from vectorstore.domain.transfer_requests import ImportRequest
+from vectorstore.journal.frame import Op
+from vectorstore.journal.writer import writer
 from vectorstore.monitoring import request_id
-from vectorstore.service import CollectionService, VectorService
+from vectorstore.service import CollectionService, VectorService, row_calls
+from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.work import Cancelled, Interrupted
+from vectorstore.service.write_path import put
 from vectorstore.transfer.downloads import open_download
 from vectorstore.transfer.import_service import ImportService, Source
 from vectorstore.transfer.run_import import run_import
@@ -310,6 +315,28 @@ def test_a_retry_leaves_rows_that_came_between(empty_on_lite: str, tmp_path: Pat
     VectorService().delete(empty_on_lite, DeleteRequest(ids=[theirs["id"]]))
     assert run_import(work, Scope(), params)["rows"] == 30
     assert there(empty_on_lite) == [simple(number) for number in range(30)]
+
+
+@pytest.mark.usefixtures("_a_request")
+def test_a_write_under_way_while_ids_are_looked_for_is_not_missed(empty_on_lite: str, tmp_path: Path) -> None:
+    """Journalled before the check and in Milvus after it."""
+    path, theirs = parquet(tmp_path / "f.parquet", [simple(number) for number in range(30)]), simple(10, theirs=True)
+    params = started(empty_on_lite, path)
+    known = look_up(Scope(), empty_on_lite)[0]
+    batch = read_rows([theirs], known.schema)
+
+    class Late(Ledger):
+        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+            super().finish(key, note)
+            if key == "begin/0/0":
+                row_calls.insert(Scope(), known, batch, "")
+                writer().resolve(entry.seq, known.uid, Op.COMMIT)
+                writer().flush()
+
+    (entry,) = writer().intend(Context().run(put, known, batch, "", "insert"))
+    with pytest.raises(AlreadyExists):
+        run_import(Late(), Scope(), params)
+    assert there(empty_on_lite) == [*(simple(number) for number in range(7)), theirs]
 
 
 @pytest.mark.usefixtures("_a_request")

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.db.models import Min
+
 from vectorstore.config.settings import current
 from vectorstore.domain.arrow import to_arrow
 from vectorstore.domain.batch import Batch
@@ -28,7 +30,9 @@ from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.locks import key_locks
 from vectorstore.journal.payload import pack_keys, pack_rows
+from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
+from vectorstore.models import JournalEntry
 from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
@@ -70,6 +74,23 @@ def writing(
         with key_locks(lock_folder(), known.uid, None):
             redrive(scope, known)
     raise WritesHeld("Writes to the collection keep losing their answers; look at Milvus's log.", retry_after=5)
+
+
+def settled_at(known: KnownCollection) -> int:
+    """A sequence of the journal up to which every write to the collection has ended: a read sees them all."""
+    before = position()[0]
+    first = (
+        JournalEntry.objects.filter(uid=known.uid, state="open").order_by("seq").values_list("seq", flat=True).first()
+    )
+    return before if first is None else min(before, first - 1)
+
+
+def written_by_others(known: KnownCollection, since: int) -> bool:
+    """Whether another request than the present one may have put rows there since that sequence of the journal."""
+    if not known.point_in_time or not request_id.current.get():
+        return True
+    entries = JournalEntry.objects.filter(uid=known.uid, seq__gt=since, op="PUT")
+    return entries.exclude(state__in=("aborted", "void")).exclude(request_id=request_id.current.get()).exists()
 
 
 def lock_folder() -> Path:

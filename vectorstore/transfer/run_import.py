@@ -18,6 +18,7 @@ from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
 from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
+from vectorstore.service.write_path import settled_at
 from vectorstore.transfer import folders
 from vectorstore.transfer.checking import Checked, Checker, Fault, subset
 from vectorstore.transfer.downloads import offer
@@ -57,10 +58,12 @@ def run_import(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, An
 
 
 class Begun(NamedTuple):
-    """A piece whose writing has begun: the rows whose ids were there already, and how many of its writes were sent."""
+    """A piece whose writing has begun: the rows whose ids were there already, how many of its writes were sent, and
+    the journal's sequence at which none of the other ids was there."""
 
     taken: list[int]
     sent: int
+    absent_at: int | None
 
 
 class _Import:
@@ -74,6 +77,7 @@ class _Import:
         self._home = job.folder
         self._seen = Seen(self._home / _IDS)
         self._rejects = Rejects(self._home)
+        self._absent_at: int | None = None
 
     def run(self) -> dict[str, Any]:
         job, work = self._job, self._work
@@ -82,6 +86,7 @@ class _Import:
         reader = open_source(job, self._known)
         work.stage("checking")
         checked = self._check(reader)
+        self._absent_at = checked["seq"]
         work.stage("writing")
         result = {"collection": job.collection} | self._write_all(reader, checked["rows"])
         if result["rejected"]:
@@ -119,7 +124,7 @@ class _Import:
         if note is not None:
             return note
         number = 0
-        found: dict[str, Any] = {"next": [0, 0], "ids": 0, "bad": 0, "faults": []}
+        found: dict[str, Any] = {"next": [0, 0], "ids": 0, "bad": 0, "faults": [], "seq": settled_at(self._known)}
         while (kept := work.finished(f"check/{number}")) is not None:
             found, number = kept, number + 1
         self._seen.cut(found["ids"])
@@ -137,7 +142,7 @@ class _Import:
             if index % _CHECKED_AT_ONCE == 0:
                 work.finish(f"check/{number}", found)
                 number += 1
-        note = {"rows": found["next"][0]}
+        note = {"rows": found["next"][0], "seq": found["seq"]}
         self._end_check(found)
         work.finish("checked", note)
         return note
@@ -181,13 +186,13 @@ class _Import:
 
     def _write_all(self, reader: Reader, total: int) -> dict[str, Any]:
         work = self._work
-        number, position, rows, rejected = 0, Position(), 0, 0
+        number, start, rows, rejected = 0, Position(), 0, 0
         while (note := work.finished(f"write/{number}")) is not None:
-            position = Position(*note["next"])
+            start = Position(*note["next"])
             number, rows, rejected = number + 1, rows + note["rows"], rejected + note["rejected"]
         repeated = np.load(self._home / _REPEATED, mmap_mode="r") if self._skips else None
         checker = Checker(self._scope, self._known, self._job.names, reader.values, self._job.transfer, embed=True)
-        for piece in reader.read(position):
+        for piece in reader.read(start):
             work.check()
             checked = checker.check(piece)
             bad = len({fault.row for fault in checked.faults})
@@ -214,7 +219,7 @@ class _Import:
             self._rejects.write(number, checked.faults, piece)
         if checked.batch.size:
             sent = sys.maxsize if self._job.replaces else begun.sent
-            write(self._scope, self._job.collection, checked, self._job.partition, sent=sent)
+            write(self._scope, self._job.collection, checked, self._job.partition, sent=sent, absent_at=begun.absent_at)
         return checked.batch.size
 
     def _begin(self, number: int, checked: Checked) -> Begun:
@@ -225,11 +230,13 @@ class _Import:
             again, note = again + 1, kept
         sent = 0 if note is None else self._sent(note["seq"])
         if note is not None and sent:
-            return Begun(note["taken"], sent)
-        faults = self._taken(checked) if self._skips and not self._job.replaces and checked.batch.size else []
+            return Begun(note["taken"], sent, None)
+        began_at, quiet_at = position()[0], settled_at(self._known)
+        looked = self._skips and not self._job.replaces
+        faults = self._taken(checked) if looked and checked.batch.size else []
         taken = [fault.row for fault in faults]
-        self._work.finish(f"begin/{number}/{again}", {"taken": taken, "seq": position()[0]})
-        return Begun(taken, 0)
+        self._work.finish(f"begin/{number}/{again}", {"taken": taken, "seq": began_at})
+        return Begun(taken, 0, quiet_at if looked else self._absent_at)
 
     def _sent(self, seq: int) -> int:
         """How many writes of this job the journal has after ``seq``; without a journal, any number."""
@@ -248,11 +255,11 @@ class _Import:
     def _skips(self) -> bool:
         return self._job.on_error == "skip"
 
-    def _tell(self, reader: Reader, position: Position) -> None:
+    def _tell(self, reader: Reader, place: Position) -> None:
         if reader.rows is not None:
-            self._work.progress(position.row, reader.rows, "rows")
+            self._work.progress(place.row, reader.rows, "rows")
         else:
-            self._work.progress(position.at, reader.path.stat().st_size, "bytes")
+            self._work.progress(place.at, reader.path.stat().st_size, "bytes")
 
 
 def _without(checked: Checked, faults: list[Fault]) -> Checked:
