@@ -79,10 +79,8 @@ def writing(
 def settled_at(known: KnownCollection) -> int:
     """A sequence of the journal up to which every write to the collection has ended: a read sees them all."""
     before = position()[0]
-    first = (
-        JournalEntry.objects.filter(uid=known.uid, state="open").order_by("seq").values_list("seq", flat=True).first()
-    )
-    return before if first is None else min(before, first - 1)
+    pending = JournalEntry.objects.filter(uid=known.uid, state="open").aggregate(first=Min("seq"))["first"]
+    return before if pending is None else min(before, pending - 1)
 
 
 def written_by_others(known: KnownCollection, since: int) -> bool:

@@ -20,6 +20,7 @@ from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
 from vectorstore.service.write_path import settled_at
 from vectorstore.transfer import folders
+from vectorstore.transfer.ahead import read_ahead
 from vectorstore.transfer.checking import Checked, Checker, Fault, subset
 from vectorstore.transfer.downloads import offer
 from vectorstore.transfer.fetch import fetch
@@ -130,7 +131,7 @@ class _Import:
         self._seen.cut(found["ids"])
         checker = Checker(self._scope, self._known, self._job.names, reader.values, self._job.transfer)
         taken = not self._skips and not self._job.replaces and self._has_rows()
-        for index, piece in enumerate(reader.read(Position(*found["next"])), 1):
+        for index, piece in enumerate(read_ahead(reader.read(Position(*found["next"]))), 1):
             work.check()
             checked = checker.check(piece)
             faults = [*checked.faults, *(self._taken(checked) if taken else ())]
@@ -192,7 +193,7 @@ class _Import:
             number, rows, rejected = number + 1, rows + note["rows"], rejected + note["rejected"]
         repeated = np.load(self._home / _REPEATED, mmap_mode="r") if self._skips else None
         checker = Checker(self._scope, self._known, self._job.names, reader.values, self._job.transfer, embed=True)
-        for piece in reader.read(start):
+        for piece in read_ahead(reader.read(start)):
             work.check()
             checked = checker.check(piece)
             bad = len({fault.row for fault in checked.faults})

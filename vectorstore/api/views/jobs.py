@@ -39,7 +39,8 @@ class JobView(_JobsView):
 class CancelJobView(_JobsView):
     @operation("Cancel a job", answer=JobBody, status=202, errors=(409,))
     def post(self, number: int) -> JobBody:
-        """It ends within seconds, and takes back what it has made. 409 where it has ended otherwise."""
+        """It ends within seconds and takes back what it has made; rows that an import has written stay. 409 where it
+        has ended otherwise."""
         return job_body(self.service.cancel(number))
 
 

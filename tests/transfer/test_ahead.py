@@ -1,0 +1,47 @@
+"""Items made in a thread ahead of their use."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from vectorstore.transfer.ahead import read_ahead
+
+
+def test_they_come_in_order_each_made_while_the_one_before_is_used() -> None:
+    made = [threading.Event() for _ in range(5)]
+
+    def items() -> Iterator[int]:
+        for number, event in enumerate(made, 1):
+            event.set()
+            yield number
+
+    for number in (found := read_ahead(items())):
+        if number < 5:
+            assert made[number].wait(5)
+    assert list(found) == []
+
+
+def test_at_most_one_is_made_ahead() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1, 100):
+            made.append(number)
+            yield number
+
+    found = read_ahead(items())
+    assert next(found) == 1
+    found.close()  # type: ignore[attr-defined]
+    assert made in ([1], [1, 2])
+
+
+def test_an_error_comes_in_its_place() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("damaged")
+
+    found = read_ahead(items())
+    assert next(found) == 1
+    with pytest.raises(ValueError, match="damaged"):
+        next(found)
