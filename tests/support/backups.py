@@ -13,7 +13,7 @@ from django.utils import timezone
 from vectorstore.backup.repository import new_set_id
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import NotFound
-from vectorstore.domain.models import Metric
+from vectorstore.domain.models import Consistency, Metric
 from vectorstore.domain.requests import CollectionSpec, QueryRequest
 from vectorstore.jobs.runner import run
 from vectorstore.models import Backup, Job
@@ -33,7 +33,7 @@ def rows(*keys: str, value: float = 1.0) -> list[dict[str, Any]]:
 
 def held(name: str) -> dict[str, Any]:
     """Every row, by its key."""
-    return {row["id"]: row for row in VectorService().query(name, QueryRequest(limit=5000, consistency="Strong"))}
+    return {row["id"]: row for row in VectorService().query(name, QueryRequest(limit=5000, consistency=Consistency.STRONG))}
 
 
 @contextmanager

@@ -18,9 +18,9 @@ def guarantee(level: Consistency, after: int) -> tuple[int, int]:
     ``after`` is the engine's timestamp of this gateway's last write to the collection, 0 where none is
     known. Bounded and Session reads wait until that write is visible, which costs nothing once it is old.
     """
-    if level is Consistency.STRONG:
+    if level == Consistency.STRONG:
         return _STRONG, common_pb2.Strong
-    if level is Consistency.EVENTUALLY:
+    if level == Consistency.EVENTUALLY:
         return _EVENTUALLY, common_pb2.Eventually
     written_s = (after >> _LOGICAL_BITS) / 1000
     if after and time.time() - written_s < _REMEMBER_S:

@@ -136,7 +136,7 @@ def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
 def consistency_for(asked: Consistency | None, known: KnownCollection, state: State) -> Consistency:
     """The level to read with: as asked, else the collection's own; strong where Redis cannot say what was written."""
     level = asked or known.schema.consistency
-    if state.catalogue is None and known.engine.capabilities.timestamps and level is not Consistency.EVENTUALLY:
+    if state.catalogue is None and known.engine.capabilities.timestamps and level != Consistency.EVENTUALLY:
         return Consistency.STRONG
     return level
 
