@@ -44,7 +44,8 @@ def rows(*keys: str, value: float = 1.0) -> list[dict[str, Any]]:
 
 
 def held(name: str) -> dict[str, Any]:
-    return {row["id"]: row for row in VectorService().query(name, QueryRequest(limit=1000, consistency=Consistency.STRONG))}
+    request = QueryRequest(limit=1000, consistency=Consistency.STRONG)
+    return {row["id"]: row for row in VectorService().query(name, request)}
 
 
 def bypass(name: str, *written: str, deleted: str = "", value: float = 7.0) -> None:

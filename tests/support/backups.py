@@ -33,7 +33,8 @@ def rows(*keys: str, value: float = 1.0) -> list[dict[str, Any]]:
 
 def held(name: str) -> dict[str, Any]:
     """Every row, by its key."""
-    return {row["id"]: row for row in VectorService().query(name, QueryRequest(limit=5000, consistency=Consistency.STRONG))}
+    request = QueryRequest(limit=5000, consistency=Consistency.STRONG)
+    return {row["id"]: row for row in VectorService().query(name, request)}
 
 
 @contextmanager
