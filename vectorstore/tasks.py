@@ -7,7 +7,7 @@ from vectorstore.access import token_families
 from vectorstore.audit.checkpoint import checkpoint
 from vectorstore.audit.open import close_open
 from vectorstore.backup import scheduler, upkeep
-from vectorstore.jobs import runner, sweeper
+from vectorstore.jobs import history, runner, sweeper
 from vectorstore.service import idempotency_service
 from vectorstore.transfer import folders as transfer_folders
 
@@ -46,6 +46,12 @@ def run_job(job_id: int) -> str | None:
 def sweep_jobs() -> int:
     """Every ten seconds: miss the dead, and enqueue again what the broker lost."""
     return sweeper.sweep().enqueued
+
+
+@shared_task
+def purge_jobs() -> int:
+    """Every hour: forget jobs that ended long ago."""
+    return history.purge()
 
 
 @shared_task

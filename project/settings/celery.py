@@ -36,6 +36,7 @@ CELERY_BEAT_SCHEDULE = {
     "journal-upkeep": {"task": "vectorstore.tasks.journal_upkeep", "schedule": 60.0, "options": {"expire_seconds": 60}},
     "watch-drift": {"task": "vectorstore.tasks.watch_drift", "schedule": 60.0, "options": {"expire_seconds": 60}},
     "clean-backups": {"task": "vectorstore.tasks.clean_backups", "schedule": 3600.0},
+    "purge-jobs": {"task": "vectorstore.tasks.purge_jobs", "schedule": 3600.0},
     "purge-transfers": {"task": "vectorstore.tasks.purge_transfers", "schedule": 3600.0},
     "sweep-jobs": {
         "task": "vectorstore.tasks.sweep_jobs",

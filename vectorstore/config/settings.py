@@ -73,6 +73,7 @@ class Settings:
     max_import_rows: int = _var("VECTORSTORE_MAX_IMPORT_ROWS", 100_000_000, between=(1, 2**40))
     max_import_bytes: int = _var("VECTORSTORE_MAX_IMPORT_BYTES", 100 * 1024**3, between=(1, 2**50))
     import_hosts: tuple[str, ...] = _var("VECTORSTORE_IMPORT_HOSTS", ())
+    jobs_days: int = _var("VECTORSTORE_JOBS_DAYS", 90, between=(1, 3650))
     export_kept_hours: int = _var("VECTORSTORE_EXPORT_KEPT_HOURS", 24, between=(1, 8760))
     embedding_api_key: str = _var("VECTORSTORE_EMBEDDING_API_KEY", "", secret=True)
     embedding_hosts: tuple[str, ...] = _var("VECTORSTORE_EMBEDDING_HOSTS", ())
