@@ -36,7 +36,7 @@ def main() -> None:
         if not wanted and not inserts and not secured and not files:
             continue
         _say("starting an engine and the gateway")
-        with engine as running, _gateway(running) as stack:
+        with engine as running, gateway(running) as stack:
             address = Address.of(running)
             if wanted or secured:
                 _fill(stack, address, asked.rows)
@@ -44,7 +44,7 @@ def main() -> None:
                 _say(comparison.what)
                 rows.append(searches.measure(comparison, stack, address, rounds=asked.rounds, seconds=asked.seconds))
             if secured:
-                with _gateway(running, DJANGO_SETTINGS_MODULE="benchmarks.bare_settings") as bare:
+                with gateway(running, DJANGO_SETTINGS_MODULE="benchmarks.bare_settings") as bare:
                     for comparison in secured:
                         _say(comparison.what)
                         rows.append(
@@ -82,7 +82,7 @@ def _ids(text: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _gateway(engine: RunningEngine, **more: str) -> Iterator[RunningStack]:
+def gateway(engine: RunningEngine, **more: str) -> Iterator[RunningStack]:
     """Everything as ``make run`` has it, except for the engine and the folder of the data."""
     variables: dict[str, Any] = {**engine.environment, **more}
     with (

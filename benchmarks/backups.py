@@ -95,11 +95,11 @@ def measure(comparison: Comparison, stack: RunningStack, address: Address, *, ro
 
 
 def _import(jobs: Jobs, client: MilvusClient, *, rounds: int, rows: int) -> Row:
-    file = _file(jobs.stack.folder / "wide.parquet", rows, _WIDE)
+    file = file_of(jobs.stack.folder / "wide.parquet", rows, _WIDE)
     plain = rows_of(vectors(rows, _WIDE))
 
     def ours() -> float:
-        name = _make(jobs, _WIDE)
+        name = make(jobs, _WIDE)
         spent = jobs.seconds(jobs.upload(name, file))
         client.drop_collection(name)
         return rows / spent
@@ -109,14 +109,14 @@ def _import(jobs: Jobs, client: MilvusClient, *, rounds: int, rows: int) -> Row:
 
 def _memory(jobs: Jobs, client: MilvusClient, *, rows: int) -> Row:
     """``VmHWM`` of the process that did the job; there is no other side."""
-    name = _make(jobs, DIMENSION)
-    jobs.wait(jobs.upload(name, _file(jobs.stack.folder / "many.parquet", rows, DIMENSION)))
+    name = make(jobs, DIMENSION)
+    jobs.wait(jobs.upload(name, file_of(jobs.stack.folder / "many.parquet", rows, DIMENSION)))
     client.drop_collection(name)
-    peak = max(peak_mb(pid) for pid in _workers(jobs.stack))
+    peak = max(peak_mb(pid) for pid in workers(jobs.stack))
     return P9.measured(lambda: peak, lambda: 1.0, 1)
 
 
-def _workers(stack: RunningStack) -> list[int]:
+def workers(stack: RunningStack) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -161,13 +161,12 @@ def _insert(client: MilvusClient, plain: list[dict[str, Any]], dimension: int) -
     began = time.perf_counter()
     for start in range(0, len(plain), _BATCH):
         client.insert(name, plain[start : start + _BATCH], timeout=_TIMEOUT_S)
-    client.flush(name, timeout=_TIMEOUT_S)
     spent = time.perf_counter() - began
     client.drop_collection(name)
     return spent
 
 
-def _make(jobs: Jobs, dimension: int, name: str = "") -> str:
+def make(jobs: Jobs, dimension: int, name: str = "") -> str:
     name = name or f"bench_ours_{next(_numbers)}"
     fields = [
         {"name": "id", "type": "INT64", "primary": True},
@@ -181,11 +180,11 @@ def _make(jobs: Jobs, dimension: int, name: str = "") -> str:
 def _fill(jobs: Jobs, client: MilvusClient, name: str, rows: int) -> None:
     if client.has_collection(name):
         return
-    _make(jobs, DIMENSION, name)
-    jobs.wait(jobs.upload(name, _file(jobs.stack.folder / "rows.parquet", rows, DIMENSION)))
+    make(jobs, DIMENSION, name)
+    jobs.wait(jobs.upload(name, file_of(jobs.stack.folder / "rows.parquet", rows, DIMENSION)))
 
 
-def _file(path: Path, rows: int, dimension: int) -> Path:
+def file_of(path: Path, rows: int, dimension: int) -> Path:
     """A Parquet file of generated rows, made in pieces."""
     schema = pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float32(), dimension))])
     step = 50_000
