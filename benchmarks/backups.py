@@ -29,6 +29,7 @@ _WIDE = 768
 _BATCH = 5_000
 _TIMEOUT_S = 120.0
 _JOB_S = 1_800.0
+_TOKEN_S = 60.0
 _numbers = count()
 
 
@@ -37,9 +38,16 @@ class Jobs:
 
     def __init__(self, stack: RunningStack) -> None:
         self.stack = stack
+        self._token, self._since = "", float("-inf")
 
     def call(self, path: str, body: Any = None) -> Any:
-        return self.stack.call(f"/api/v1/{path}", body, self.stack.token(), timeout=_TIMEOUT_S)
+        return self.stack.call(f"/api/v1/{path}", body, self.token(), timeout=_TIMEOUT_S)
+
+    def token(self) -> str:
+        """One that is valid for some time yet."""
+        if time.monotonic() - self._since > _TOKEN_S:
+            self._token, self._since = self.stack.token(), time.monotonic()
+        return self._token
 
     def upload(self, name: str, file: Path) -> Any:
         """Start the import of a file, which is sent as it is read."""
@@ -57,13 +65,14 @@ class Jobs:
         request = urllib.request.Request(f"{self.stack.origin}/api/v1/collections/{name}/import/", body())
         request.add_header("Content-Length", str(len(head) + file.stat().st_size + len(tail)))
         request.add_header("Content-Type", f"multipart/form-data; boundary={edge}")
-        request.add_header("Authorization", f"Bearer {self.stack.token()}")
+        request.add_header("Authorization", f"Bearer {self.token()}")
         with self.stack.opener.open(request, timeout=_TIMEOUT_S) as answer:
             return json.loads(answer.read())
 
     def seconds(self, job: dict[str, Any]) -> float:
         """How long it worked, once it has succeeded."""
-        return (_time(self.wait(job)["finished_at"]) - _time(self.wait(job)["started_at"])).total_seconds()
+        ended = self.wait(job)
+        return (_time(ended["finished_at"]) - _time(ended["started_at"])).total_seconds()
 
     def wait(self, job: dict[str, Any]) -> dict[str, Any]:
         ends = time.monotonic() + _JOB_S
