@@ -222,6 +222,28 @@ def test_a_segment_with_outcomes_only_is_kept_as_long_as_their_entries(writer: W
     assert JournalSegment.objects.get(sealed_at__isnull=False).last_seq == entry.seq
 
 
+def test_a_commit_that_meets_a_full_disk_is_in_the_index(
+    writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (entry,) = writer.intend(_draft())
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "_write_all", full)
+        writer.resolve(entry.seq, UID, Op.COMMIT)
+    writer.flush()
+    assert JournalEntry.objects.get().state == "committed"  # nobody waits for it
+    assert [op for op, _, _ in _frames(tmp_path)] == [Op.OPENED, Op.PUT]
+
+
+def test_an_entry_in_doubt_opens_no_segments(writer: Writer) -> None:
+    (entry,) = writer.intend(_draft())
+    writer.doubt(entry.seq)
+    writer.seal()
+    assert JournalSegment.objects.filter(sealed_at=None).count() == 0
+
+
 @pytest.mark.parametrize("op", [Op.DEF, Op.MARK])
 def test_what_only_tells_what_has_happened_is_never_in_doubt(writer: Writer, op: Op) -> None:
     writer.intend(Draft(op, UID, b"{}", 0, "", {"name": "a"}))

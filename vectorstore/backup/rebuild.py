@@ -123,8 +123,9 @@ def _journal(work: Work, place: BackupPlace, found: Rebuilt) -> None:
         seqs = [seq for seq, outcome in outcomes.items() if outcome == state]
         for start in range(0, len(seqs), _AT_ONCE):
             JournalEntry.objects.filter(seq__in=seqs[start : start + _AT_ONCE]).update(state=state, doubt=False)
-    sets = Backup.objects.aggregate(seq=Max("end_seq"), at=Max("end_at"))
-    last_seq, last_at = max(last_seq, sets["seq"] or 0), max(last_at, sets["at"] or last_at)
+    sets = Backup.objects.aggregate(start=Max("start_seq"), end=Max("end_seq"), at=Max("end_at"))
+    last_seq = max(last_seq, sets["start"] or 0, sets["end"] or 0)
+    last_at = max(last_at, sets["at"] or last_at)
     JournalHead.objects.update_or_create(pk=1, defaults={"seq": last_seq, "at": last_at, "timeline": timeline})
     found.gaps = list(_gaps(last_seq))
 
@@ -154,7 +155,7 @@ def _segments(place: BackupPlace, found: Rebuilt) -> Iterator[tuple[JournalSegme
 
 def _sealed_as(name: str, storage: Storage) -> str:
     try:
-        return storage.read_bytes(checksum_path(name)).decode("ascii", "replace").split(" ")[0]
+        return storage.read_bytes(checksum_path(name)).decode("ascii", "replace").split(" ")[0][:64]
     except NotFound:
         return ""
 

@@ -82,6 +82,8 @@ class Writer:
     def resolve(self, seq: int, uid: str, op: Op) -> None:
         """What became of an entry. An ABORT is durable on return: what was refused must not come to life again.
 
+        A COMMIT that meets a full disk is in the index only: without it the entry is sent again, and comes to the same.
+
         Raises:
             JournalUnavailable: an ABORT could not be written.
         """
@@ -93,7 +95,6 @@ class Writer:
                 log.error("the outcome of journal entry %d could not be written: %s", seq, error)
                 if op is Op.ABORT:
                     raise JournalUnavailable("The journal cannot be written; see the gateway's log.") from error
-                return
             self._last_seq = max(self._last_seq, seq)
             with self._queueing:
                 self._outcomes[seq] = OUTCOMES[op]
@@ -106,7 +107,8 @@ class Writer:
             offset = self._offsets.get(seq, NOT_HERE)
         try:
             JournalEntry.objects.filter(seq=seq).update(doubt=True, offset=offset)
-            self._forget_outcomes([seq])
+            with self._queueing:
+                self._offsets.pop(seq, None)
         except Error as error:  # it is open in the index and in the file: the next start settles it
             log.error("entry %d is in doubt, which could not be recorded: %s", seq, error)
 
