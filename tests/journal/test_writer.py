@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection, connections
+from django.utils import timezone
 
 from vectorstore.domain.errors import JournalUnavailable
 from vectorstore.journal import recovery, segment
@@ -90,8 +91,31 @@ def test_a_full_disk_refuses_the_write_and_what_follows_goes_on(
             writer.intend(_draft("lost"))
     (after,) = writer.intend(_draft("after"))
     assert after.seq == 3
-    assert [seq for _, seq, _ in _frames(tmp_path)[1:]] == [1, 3]
+    assert [(op, seq) for op, seq, _ in _frames(tmp_path)[1:]] == [(Op.PUT, 1), (Op.VOID, 2), (Op.PUT, 3)]
     assert JournalEntry.objects.get(seq=2).state == "void"
+
+
+def test_a_write_that_is_ended_half_way_leaves_a_whole_file(
+    writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(descriptor: int, data: bytes) -> None:
+        os.write(descriptor, data[:100])
+        raise KeyboardInterrupt
+
+    writer.intend(_draft("before"))
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "_write_all", ended)
+        with pytest.raises(KeyboardInterrupt):
+            writer.intend(_draft("lost"))
+    writer.seal()
+    assert [(op, seq) for op, seq, _ in _frames(tmp_path)][:4] == [
+        (Op.OPENED, 0),
+        (Op.PUT, 1),
+        (Op.VOID, 2),
+        (Op.SEALED, 0),
+    ]
+    assert JournalEntry.objects.get(seq=2).state == "void"
+    assert JournalSegment.objects.order_by("id")[0].last_seq == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -148,3 +172,81 @@ def test_an_entry_whose_frame_never_reached_the_disk_is_void(writer: Writer, tmp
     writer.abandon()
     assert recovery.end_the_dead() == 1
     assert JournalEntry.objects.get(seq=2).state == "void"
+    assert [(op, seq) for op, seq, _ in _frames(tmp_path)[2:]] == [(Op.VOID, 2), (Op.SEALED, 0)]
+    row.refresh_from_db()
+    assert row.last_seq == 2  # it is kept as long as its numbers are needed
+
+
+def test_nobody_takes_a_segment_for_a_dead_writers_while_it_is_being_sealed(tmp_path: Path) -> None:
+    file = segment.SegmentFile(tmp_path / "a.seg", timezone.now(), {})
+    file.seal(timezone.now(), {})
+    assert segment.writer_lives(file.path)
+    assert segment.SegmentFile.of_the_dead(file.path) is None
+    file.close()
+    assert not segment.writer_lives(file.path)
+
+
+def test_a_segment_whose_writer_died_before_it_could_tell_the_index_is_not_ended_twice(
+    writer: Writer, tmp_path: Path
+) -> None:
+    (entry,) = writer.intend(_draft("a"))
+    writer.resolve(entry.seq, UID, Op.COMMIT)
+    assert writer._file is not None
+    writer._file.seal(timezone.now(), {"last_seq": 1})
+    writer.abandon()
+    (path,) = tmp_path.rglob("*.seg")
+    before, stale = path.read_bytes(), JournalSegment.objects.get()
+    assert recovery.end_the_dead() == 0
+    assert path.read_bytes() == before
+    row = JournalSegment.objects.get()
+    assert (row.sha256, row.last_seq, row.entries.get().state) == (sha256_of(path), 1, "committed")
+    assert recovery._end(stale, path) == 0  # another process, which had looked before
+    assert path.read_bytes() == before
+
+
+def test_what_a_dead_writer_left_open_in_a_segment_that_it_had_sealed_is_in_doubt(writer: Writer) -> None:
+    left, done = writer.intend(_draft("a"), _draft("b"))
+    writer.seal()
+    writer.resolve(done.seq, UID, Op.COMMIT)
+    writer.abandon()
+    assert recovery.end_the_dead() == 1
+    assert dict(JournalEntry.objects.values_list("seq", "state")) == {left.seq: "open", done.seq: "committed"}
+    assert JournalEntry.objects.get(seq=left.seq).doubt
+
+
+def test_a_segment_with_outcomes_only_is_kept_as_long_as_their_entries(writer: Writer, tmp_path: Path) -> None:
+    (entry,) = writer.intend(_draft("a"))
+    other = Writer(tmp_path)
+    other.resolve(entry.seq, UID, Op.ABORT)
+    other.seal()
+    assert JournalSegment.objects.get(sealed_at__isnull=False).last_seq == entry.seq
+
+
+def test_a_commit_that_meets_a_full_disk_is_in_the_index(
+    writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (entry,) = writer.intend(_draft())
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "_write_all", full)
+        writer.resolve(entry.seq, UID, Op.COMMIT)
+    writer.flush()
+    assert JournalEntry.objects.get().state == "committed"  # nobody waits for it
+    assert [op for op, _, _ in _frames(tmp_path)] == [Op.OPENED, Op.PUT]
+
+
+def test_an_entry_in_doubt_opens_no_segments(writer: Writer) -> None:
+    (entry,) = writer.intend(_draft())
+    writer.doubt(entry.seq)
+    writer.seal()
+    assert JournalSegment.objects.filter(sealed_at=None).count() == 0
+
+
+@pytest.mark.parametrize("op", [Op.DEF, Op.MARK])
+def test_what_only_tells_what_has_happened_is_never_in_doubt(writer: Writer, op: Op) -> None:
+    writer.intend(Draft(op, UID, b"{}", 0, "", {"name": "a"}))
+    writer.abandon()
+    assert recovery.end_the_dead() == 0
+    assert JournalEntry.objects.get().state == "committed"

@@ -17,6 +17,7 @@ from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.backup.history import source_of
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace
+from vectorstore.backup.shipping import anywhere
 from vectorstore.config.settings import current
 from vectorstore.domain.arrow import PARTITION, from_arrow, to_arrow
 from vectorstore.domain.digest import RowHasher, row_hashes
@@ -174,7 +175,7 @@ def _all(scope: Scope, known: KnownCollection, place: BackupPlace) -> Difference
 
 
 def _schema(scope: Scope, known: KnownCollection) -> tuple[str, int | None, str] | None:
-    last = definition_at(known.uid, position()[0])
+    last = definition_at(known.uid, position()[0], anywhere)
     if last is None:
         return None
     there = {field.name for field in definition_of(scope, known).schema.fields}

@@ -11,6 +11,7 @@ from datetime import datetime
 from vectorstore.backup.parts import never
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.repository import Repository
+from vectorstore.backup.shipping import anywhere
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import JournalBroken, NotFound
 from vectorstore.journal.changes import Change
@@ -67,10 +68,10 @@ def source_of(uid: str, until: int) -> Source:
     backup = newest_set(uid, until)
     if backup is not None:
         return Source(uid, until, backup.set_id, backup.end_seq or 0)
-    first = JournalEntry.objects.filter(uid=uid).order_by("seq").first()
+    first = JournalEntry.objects.filter(uid=uid).exclude(state="void").order_by("seq").first()
     if first is None or first.seq > until:
         raise NotFound("Neither a backup nor the journal has the collection at that time.")
-    notes = frame_of(first.seq).notes if first.op == "DEF" else {}
+    notes = frame_of(first.seq, anywhere).notes if first.op == "DEF" else {}
     if notes.get("born"):
         return Source(uid, until, None, first.seq - 1)
     if origin := notes.get("origin"):
@@ -91,13 +92,14 @@ def uid_at(cluster: str, database: str, name: str, until: int) -> str:
         NotFound: none that is known of.
     """
     live = CollectionRecord.objects.filter(cluster=cluster, database=database, name=name).first()
-    if live is not None and (found := definition_at(live.uid, until)) and found[0].name == name and not found[1]:
+    last = definition_at(live.uid, until, anywhere) if live is not None else None
+    if live is not None and last is not None and last[0].name == name and not last[1]:
         return live.uid
     for seq, uid in definitions(until):
-        found = definition_at(uid, seq)
+        found = definition_at(uid, seq, anywhere)
         if found is None or (found[0].cluster, found[0].database, found[0].name) != (cluster, database, name):
             continue
-        last = definition_at(uid, until)
+        last = definition_at(uid, until, anywhere)
         if last is not None and last[0].name == name and not last[1]:
             return uid
     raise NotFound(f"No collection had the name {name[:255]!r} at that time, as far as the journal goes.")
@@ -121,7 +123,7 @@ def definition_of_source(source: Source, repository: Repository) -> Definition:
     Raises:
         NotFound, JournalBroken, BackupDamaged: it cannot be had.
     """
-    found = definition_at(source.uid, source.until)
+    found = definition_at(source.uid, source.until, anywhere)
     if found is not None:
         return found[0]
     if source.set_id is None:

@@ -10,7 +10,7 @@ from vectorstore.backup.capture import Capture
 from vectorstore.backup.history import READABLE
 from vectorstore.backup.manifest import Manifest, Moment
 from vectorstore.backup.place import BackupPlace, backup_place
-from vectorstore.backup.verify import Level, Verdict, verify
+from vectorstore.backup.verify import Level, Problem, Verdict, verify, verify_journal
 from vectorstore.backup.writer import SetWriter
 from vectorstore.domain.errors import BackupDamaged, NotFound, VectorStoreError
 from vectorstore.journal.reading import settle
@@ -44,12 +44,13 @@ def run_backup(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, An
 
 
 def run_verify(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
-    """Read the set of the row ``params["backup"]`` again; ``problems`` name the files that are wrong."""
+    """Read the set of the row ``params["backup"]`` again, and the journal over it; ``problems`` name the files that are
+    wrong."""
     row = _row_of(scope, params)
     with backup_place() as place:
-        verdict = check(work, row, place)
-    problems = [{"path": problem.path, "detail": problem.detail} for problem in verdict.problems[:_MOST_PROBLEMS]]
-    return {"backup": row.set_id, "intact": verdict.intact, "problems": problems}
+        found = [*check(work, row, place).problems, *check_journal(work, row, place)]
+    problems = [{"path": problem.path, "detail": problem.detail} for problem in found[:_MOST_PROBLEMS]]
+    return {"backup": row.set_id, "intact": not problems, "problems": problems}
 
 
 def _row_of(scope: Scope, params: dict[str, Any]) -> Backup:
@@ -183,6 +184,8 @@ def _check(work: Work, row: Backup, place: BackupPlace) -> None:
     if not verdict.intact:
         first = verdict.problems[0]
         raise BackupDamaged(f"The backup was written and cannot be read back: {first.path}: {first.detail}")
+    for problem in check_journal(work, row, place):
+        work.say(f"{problem.path} {problem.detail}")
 
 
 def check(work: Work, row: Backup, place: BackupPlace) -> Verdict:
@@ -203,3 +206,18 @@ def check(work: Work, row: Backup, place: BackupPlace) -> Verdict:
         row.state, row.error = "failed", {"code": "backup_damaged", "problems": problems}
     row.save(update_fields=["state", "verified_at", "error"])
     return verdict
+
+
+def check_journal(work: Work, row: Backup, place: BackupPlace) -> list[Problem]:
+    """What is wrong with the journal from the set's beginning to the next set of its collections, or to now.
+
+    The set is as good as before: it holds its own moment without the journal.
+    """
+    if row.start_seq is None or row.end_seq is None:
+        return []
+    until = position()[0]
+    for later in Backup.objects.filter(state__in=READABLE, end_seq__gt=row.end_seq).order_by("end_seq"):
+        if {item["uid"] for item in row.collections} <= {item["uid"] for item in later.collections}:
+            until = later.end_seq or until
+            break
+    return verify_journal(place.repository.storage, row.start_seq, until, work)

@@ -73,7 +73,7 @@ def clean(now: datetime | None = None) -> list[str]:
         removed += [f"leftovers of {set_id}" for set_id in place.repository.sweep(now, busy)]
         removed += [f"collection {name}" for name in drop_scratch(now)]
         removed += [f"segment {name}" for name in prune_journal(place, now)]
-        shipping.drop_local(now - timedelta(days=1))
+        shipping.drop_local(place.repository.storage, now - timedelta(days=1))
     return removed
 
 
@@ -101,7 +101,7 @@ def prune_journal(place: BackupPlace, now: datetime) -> list[str]:
     A collection that has no backup keeps its journal from its beginning.
     """
     needed = _needed_from(now)
-    record_again(needed)
+    record_again(needed, place.locate)
     removed = []
     for segment in JournalSegment.objects.filter(sealed_at__isnull=False, shipped_at__isnull=False).order_by("id"):
         if (segment.last_seq or 0) >= needed:

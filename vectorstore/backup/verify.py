@@ -1,7 +1,8 @@
 """Whether a set is as it was written, level by level; what is wrong is named by its path.
 
 Files: the manifests of the set and of those it is built on, and every file they list with its size, and no other (0).
-Checksums: every SHA-256 (1). Rows: every part decodes, keys are unique, count and digest are the manifest's (2).
+Checksums: every SHA-256 (1). Rows: every part decodes, keys are unique, count and digest are the manifest's (2). With
+them goes the journal over the set, which moments after it need; the set itself stands without it.
 """
 
 import hashlib
@@ -20,10 +21,13 @@ from vectorstore.backup.merge import live_rows
 from vectorstore.backup.parts import read_part
 from vectorstore.backup.repository import Repository, folder_of
 from vectorstore.backup.seen import SeenKeys
-from vectorstore.backup.storage import CHUNK
+from vectorstore.backup.shipping import JOURNAL, checksum_path, checksum_text, stored_sha256
+from vectorstore.backup.storage import CHUNK, Storage
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.digest import RowHasher, RunningDigest
 from vectorstore.domain.errors import BackupDamaged, NotFound
+from vectorstore.journal.reading import first_missing, segments
+from vectorstore.models import JournalSegment
 from vectorstore.service.work import Work
 
 
@@ -90,6 +94,39 @@ def verify(repository: Repository, set_id: str, level: Level, work: Work, keys: 
             return Verdict(held, tuple(problems), len(files), size, rows)
         held = each
     return Verdict(held, (), len(files), size, rows)
+
+
+def verify_journal(storage: Storage, after: int, until: int, work: Work) -> list[Problem]:
+    """What is wrong with the shipped segments that hold the entries after ``after`` up to ``until``, on the storage.
+
+    Raises:
+        StorageFailed: the storage does not answer.
+        Cancelled, Interrupted: by ``work``.
+    """
+    work.stage("journal")
+    problems = []
+    if (missing := first_missing(after, until)) is not None:
+        problems.append(Problem(JOURNAL, f"has no entry {missing}"))
+    for segment in segments(after, until).filter(shipped_at__isnull=False):
+        problems += _segment(storage, segment, work)
+    return problems
+
+
+def _segment(storage: Storage, segment: JournalSegment, work: Work) -> list[Problem]:
+    path, beside = JOURNAL + segment.name, checksum_path(segment.name)
+    problems = []
+    try:
+        found = stored_sha256(segment, storage, work.check)
+        if found != segment.sha256:
+            problems.append(Problem(path, f"has the SHA-256 {found}; it was sealed with {segment.sha256}"))
+    except NotFound:
+        problems.append(Problem(path, "is missing"))
+    try:
+        if storage.read_bytes(beside) != checksum_text(segment.name, segment.sha256):
+            problems.append(Problem(beside, f"does not name the SHA-256 {segment.sha256}, with which it was sealed"))
+    except NotFound:
+        problems.append(Problem(beside, "is missing"))
+    return problems
 
 
 def _named(detail: str, otherwise: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from vectorstore.journal.frame import Op
+from vectorstore.journal.segment import FrameParts
 from vectorstore.models import JournalEntry, JournalSegment
 
 NOT_HERE = -1
@@ -46,7 +47,12 @@ def row_of(entry: Entry, segment: JournalSegment) -> JournalEntry:
     )
 
 
-def frame_parts(entry: Entry) -> tuple[Op, int, datetime, str, dict[str, Any], bytes]:
+def frame_parts(entry: Entry) -> FrameParts:
     draft = entry.draft
     notes = {**draft.notes, "rows": draft.rows, "request_id": draft.request_id}
     return draft.op, entry.seq, entry.at, draft.uid, notes, draft.payload
+
+
+def void_parts(seq: int, at: datetime, uid: str) -> FrameParts:
+    """The frame that says that the entry has none: its number was taken, and nothing of it was written."""
+    return Op.VOID, seq, at, uid, {}, b""

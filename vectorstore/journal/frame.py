@@ -41,6 +41,8 @@ class Op(IntEnum):
 
 
 ENTRIES = frozenset({Op.PUT, Op.DEL, Op.CLEAR, Op.DEF, Op.MARK})
+TOLD = frozenset({Op.DEF, Op.MARK})
+"""Entries that tell what has happened: nothing is sent to Milvus, and without an outcome they are committed."""
 OUTCOMES = {Op.COMMIT: "committed", Op.ABORT: "aborted", Op.VOID: "void"}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import orjson
+from django.db.models import QuerySet
 
 from vectorstore.domain.definition import Definition, from_json
 from vectorstore.domain.errors import JournalBroken, WritesHeld
@@ -85,12 +86,18 @@ def changes_since(uid: str, after: int, until: int, locate: Locate = local) -> I
 
 
 def change_of(frame: Frame) -> Change:
-    """What an entry with rows, keys or a clearing says."""
+    """What an entry with rows, keys or a clearing says.
+
+    Raises:
+        ValueError: it is another one.
+    """
     if frame.op is Op.PUT:
         return Rows(unpack_rows(frame.payload), frame.notes.get("partition", ""))
     if frame.op is Op.DEL:
         return Gone(unpack_keys(frame.payload))
-    return Cleared(frame.notes.get("partition"))
+    if frame.op is Op.CLEAR:
+        return Cleared(frame.notes.get("partition"))
+    raise ValueError(f"{frame.op.name} changes no rows")
 
 
 def frame_of(seq: int, locate: Locate = local) -> Frame:
@@ -114,43 +121,59 @@ def definition_at(uid: str, until: int, locate: Locate = local) -> tuple[Definit
 
 
 def check_chain(after: int, until: int, locate: Locate = local) -> None:
-    """That every entry after ``after`` up to ``until`` is there and its segment is what was sealed.
+    """That every entry after ``after`` up to ``until`` is there and can be read.
 
     Raises:
         JournalBroken: naming the first that is not.
     """
+    missing = first_missing(after, until)
+    if missing is not None:
+        raise JournalBroken(f"The journal has no entry {missing}; it can be used up to {missing - 1} only.")
+    for segment in segments(after, until):
+        wanted = segment.entries.filter(seq__gt=after, seq__lte=until).exclude(state="void")
+        _check_segment(segment, set(wanted.values_list("seq", flat=True)), locate)
+
+
+def first_missing(after: int, until: int) -> int | None:
+    """The first number after ``after`` up to ``until`` that the index does not have."""
     seqs = JournalEntry.objects.filter(seq__gt=after, seq__lte=until).order_by("seq").values_list("seq", flat=True)
-    expected = after
+    expected = after + 1
     for seq in seqs.iterator(10_000):
-        expected += 1
         if seq != expected:
             break
-    else:
         expected += 1
-    if expected <= until:
-        raise JournalBroken(f"The journal has no entry {expected}; it can be used up to {expected - 1} only.")
-    touched = JournalSegment.objects.filter(entries__seq__gt=after, entries__seq__lte=until).distinct()
-    for segment in touched.order_by("id"):
-        first = segment.entries.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)[0]
-        _check_segment(segment, first, locate)
+    return expected if expected <= until else None
 
 
-def _check_segment(segment: JournalSegment, first: int, locate: Locate) -> None:
+def segments(after: int, until: int) -> QuerySet[JournalSegment]:
+    """Those with entries after ``after`` up to ``until``."""
+    return JournalSegment.objects.filter(entries__seq__gt=after, entries__seq__lte=until).distinct().order_by("id")
+
+
+def _check_segment(segment: JournalSegment, wanted: set[int], locate: Locate) -> None:
+    """That the entries ``wanted`` can be read; what is damaged behind the last of them does not matter."""
+    if not wanted:
+        return
+    reason = "is not what was sealed"
     try:
         path = locate(segment)
-        if segment.sealed_at is None:
-            return  # its frames are checked as they are read
-        if sha256_of(path) == segment.sha256:
+        if segment.sealed_at is not None and sha256_of(path) == segment.sha256:
             return
         with path.open("rb") as file:
-            good = first
             for frame in read_frames(file):
-                good = max(good, frame.seq)
-        raise JournalBroken(f"The segment {segment.name} is not what was sealed, from entry {good} on or before.")
+                if frame.op in ENTRIES:
+                    wanted.discard(frame.seq)
+                if not wanted:
+                    return
     except FileNotFoundError:
-        raise JournalBroken(f"The segment {segment.name} with entry {first} is missing.") from None
+        reason = "is missing"
     except BrokenFrame as error:
-        raise JournalBroken(f"The segment {segment.name} is damaged {error}; entry {good + 1} or later.") from None
+        reason = f"is damaged {error}"
+    first = min(wanted)
+    raise JournalBroken(
+        f"The segment {segment.name} {reason}: entry {first} cannot be read; the journal can be used up to {first - 1}"
+        " only."
+    )
 
 
 class _Files:

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from typing import Any
 from vectorstore.journal.frame import FIRST, NO_COLLECTION, Op, encode, hash_of
 
 FORMAT = 1
+
+FrameParts = tuple[Op, int, datetime, str, dict[str, Any], bytes]
+"""Operation, number, time, uid, notes, payload."""
 
 
 class SegmentFile:
@@ -39,29 +42,32 @@ class SegmentFile:
             raise
 
     @classmethod
-    def of_the_dead(cls, path: Path, size: int, last: bytes) -> "SegmentFile | None":
-        """The file of a writer that is gone, to be ended after ``size`` bytes; None if somebody has it.
+    def of_the_dead(cls, path: Path) -> "SegmentFile | None":
+        """The file of a writer that is gone, to be read, ``cut`` and ended; None if somebody has it.
 
         Raises:
-            OSError: it cannot be opened or cut.
+            OSError: it cannot be opened.
         """
         found = cls.__new__(cls)
-        found.path, found.size, found._hash = path, size, last
+        found.path, found.size, found._hash = path, 0, FIRST
         found._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         try:
             fcntl.flock(found._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(found._descriptor, size)
         except BlockingIOError:
             os.close(found._descriptor)
             return None
-        except OSError:
-            os.close(found._descriptor)
-            raise
         return found
 
-    def append(
-        self, frames: Sequence[tuple[Op, int, datetime, str, dict[str, Any], bytes]], *, durable: bool
-    ) -> list[int]:
+    def cut(self, size: int, last: bytes) -> None:
+        """Go on after ``size`` bytes, where the frame with the hash ``last`` ends.
+
+        Raises:
+            OSError: it cannot be cut.
+        """
+        os.ftruncate(self._descriptor, size)
+        self.size, self._hash = size, last
+
+    def append(self, frames: Sequence[FrameParts], *, durable: bool) -> list[int]:
         """Write frames; returns where each begins. All of them or none: what failed half-way is cut off.
 
         Raises:
@@ -74,22 +80,27 @@ class SegmentFile:
             parts.append(data)
             place, before = place + len(data), hash_of(data)
         try:
+            if os.fstat(self._descriptor).st_size != self.size:  # what failed before could not be cut off then
+                os.ftruncate(self._descriptor, self.size)
             _write_all(self._descriptor, b"".join(parts))
             if durable:
                 os.fdatasync(self._descriptor)
-        except OSError:
+        except BaseException:
             os.ftruncate(self._descriptor, self.size)
             raise
         self.size, self._hash = place, before
         return offsets
 
-    def seal(self, at: datetime, notes: dict[str, Any]) -> str:
-        """End the file, durably; returns its SHA-256."""
-        self.append([(Op.SEALED, 0, at, NO_COLLECTION, notes, b"")], durable=True)
-        self.close()
+    def seal(self, at: datetime, notes: dict[str, Any], last: Iterable[FrameParts] = ()) -> str:
+        """End the file with the frames ``last``, durably; returns its SHA-256.
+
+        Nobody else has it before ``close``: until then the index can be told.
+        """
+        self.append([*last, (Op.SEALED, 0, at, NO_COLLECTION, notes, b"")], durable=True)
         return sha256_of(self.path)
 
     def close(self) -> None:
+        """Others may take the file for a dead writer's from here on."""
         os.close(self._descriptor)
 
 

@@ -21,9 +21,9 @@ from django.utils import timezone
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import JournalUnavailable
-from vectorstore.journal.entry import NOT_HERE, Draft, Entry, frame_parts, row_of
+from vectorstore.journal.entry import NOT_HERE, Draft, Entry, frame_parts, row_of, void_parts
 from vectorstore.journal.frame import OUTCOMES, Op
-from vectorstore.journal.segment import SegmentFile
+from vectorstore.journal.segment import FrameParts, SegmentFile
 from vectorstore.journal.sequence import next_moments, position
 from vectorstore.models import JournalEntry, JournalSegment
 
@@ -57,6 +57,7 @@ class Writer:
         self._tickets: list[_Ticket] = []
         self._offsets: dict[int, int] = {}
         self._outcomes: dict[int, str] = {}
+        self._voids: list[FrameParts] = []
         self._queueing = threading.Lock()
         self._writing = threading.RLock()
         self._thread: threading.Thread | None = None
@@ -81,6 +82,8 @@ class Writer:
     def resolve(self, seq: int, uid: str, op: Op) -> None:
         """What became of an entry. An ABORT is durable on return: what was refused must not come to life again.
 
+        A COMMIT that meets a full disk is in the index only: without it the entry is sent again, and comes to the same.
+
         Raises:
             JournalUnavailable: an ABORT could not be written.
         """
@@ -92,7 +95,7 @@ class Writer:
                 log.error("the outcome of journal entry %d could not be written: %s", seq, error)
                 if op is Op.ABORT:
                     raise JournalUnavailable("The journal cannot be written; see the gateway's log.") from error
-                return
+            self._last_seq = max(self._last_seq, seq)
             with self._queueing:
                 self._outcomes[seq] = OUTCOMES[op]
             if op is Op.ABORT:
@@ -104,6 +107,8 @@ class Writer:
             offset = self._offsets.get(seq, NOT_HERE)
         try:
             JournalEntry.objects.filter(seq=seq).update(doubt=True, offset=offset)
+            with self._queueing:
+                self._offsets.pop(seq, None)
         except Error as error:  # it is open in the index and in the file: the next start settles it
             log.error("entry %d is in doubt, which could not be recorded: %s", seq, error)
 
@@ -119,20 +124,32 @@ class Writer:
             self._forget_outcomes(written)
 
     def seal(self) -> None:
-        """End the segment, so that it can be shipped; the next entry opens another."""
+        """End the segment, so that it can be shipped; the next entry opens another.
+
+        While entries have no outcome another one is open: that nobody holds it any more tells that they are in doubt.
+        """
         with self._writing:
             self.flush()
             if self._file is None or self._segment is None:
                 return
             file, segment = self._file, self._segment
             self._file = self._segment = None
+            if self._offsets:
+                try:
+                    self._current()
+                except (OSError, Error) as error:
+                    log.error("the segment %s stays open, as no other can be opened: %s", segment.name, error)
+                    self._file, self._segment = file, segment
+                    return
             try:
-                digest = file.seal(timezone.now(), {"last_seq": self._last_seq})
+                digest = file.seal(timezone.now(), {"last_seq": self._last_seq}, self._voids)
+                self._voids.clear()
                 JournalSegment.objects.filter(pk=segment.pk).update(
                     sealed_at=timezone.now(), sha256=digest, size_bytes=file.size, last_seq=self._last_seq
                 )
             except (OSError, Error) as error:  # whoever looks for the segments of dead writers seals it
                 log.error("the segment %s could not be sealed: %s", segment.name, error)
+            finally:
                 file.close()
 
     def _write_for_all(self) -> None:
@@ -165,22 +182,24 @@ class Writer:
             entries = [Entry(seq, at, draft) for (seq, at), draft in zip(moments, drafts, strict=True)]
             JournalEntry.objects.bulk_create(row_of(entry, segment) for entry in entries)
         self._forget_outcomes(written)
+        self._last_seq = max(self._last_seq, entries[-1].seq)
+        voids = list(self._voids)
         try:
-            offsets = file.append([frame_parts(entry) for entry in entries], durable=True)
-        except OSError:
+            offsets = file.append([*voids, *(frame_parts(entry) for entry in entries)], durable=True)[len(voids) :]
+        except BaseException:
             self._void(entries)
             raise
-        self._last_seq = entries[-1].seq
+        self._voids.clear()
         with self._queueing:
             self._offsets.update(zip((entry.seq for entry in entries), offsets, strict=True))
         return entries
 
     def _void(self, entries: Sequence[Entry]) -> None:
-        """Their numbers are taken, their frames are nowhere."""
-        try:
-            JournalEntry.objects.filter(seq__in=[entry.seq for entry in entries]).update(state="void")
-        except Error as error:
-            log.error("entries %d to %d have no frames: %s", entries[0].seq, entries[-1].seq, error)
+        """Their numbers are taken, their frames are nowhere: the next frames that can be written say so."""
+        self._voids += [void_parts(entry.seq, entry.at, entry.draft.uid) for entry in entries]
+        with self._queueing:
+            self._outcomes.update((entry.seq, OUTCOMES[Op.VOID]) for entry in entries)
+        self.flush()
 
     def _current(self) -> tuple[SegmentFile, JournalSegment]:
         """The open segment; a new one where there is none, or the old one is full or old."""
@@ -253,6 +272,7 @@ class Writer:
             self._file = self._segment = None
             self._outcomes.clear()
             self._offsets.clear()
+            self._voids.clear()
 
 
 _writer: Writer | None = None

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from vectorstore.domain.definition import Definition, to_json
-from vectorstore.domain.errors import JournalUnavailable
+from vectorstore.domain.errors import JournalBroken, JournalUnavailable
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
-from vectorstore.journal.reading import definition_at
+from vectorstore.journal.reading import Locate, definition_at, local
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
 from vectorstore.models import CollectionRecord, IndexRecord, JournalEntry
@@ -68,7 +68,7 @@ def ensure_recorded(scope: Scope, known: KnownCollection, state: State, **notes:
     if state.catalogue is not None and _recorded.get(known.uid) == state.catalogue:
         return
     definition = definition_of(scope, known)
-    last = definition_at(known.uid, position()[0])
+    last = _readable(known.uid, position()[0], local)
     if last != (definition, False):
         _write(definition, {"dropped": False, **notes})
     if state.catalogue is not None:
@@ -90,16 +90,25 @@ def _told_later() -> Iterator[None]:
         log.error("a change of a collection is not in the journal yet")
 
 
-def record_again(before: int) -> int:
+def record_again(before: int, locate: Locate) -> int:
     """Write the definitions anew whose last one is before entry ``before``; returns how many."""
     written = 0
     for record in CollectionRecord.objects.filter(point_in_time=True):
         last = JournalEntry.objects.filter(uid=record.uid, op="DEF", state="committed").order_by("-seq").first()
-        found = definition_at(record.uid, last.seq) if last is not None and last.seq < before else None
+        found = _readable(record.uid, last.seq, locate) if last is not None and last.seq < before else None
         if found is not None and not found[1]:
             _write(found[0], {"dropped": False})
             written += 1
     return written
+
+
+def _readable(uid: str, until: int, locate: Locate) -> tuple[Definition, bool] | None:
+    """The last definition; one that is lost is none, and is written anew."""
+    try:
+        return definition_at(uid, until, locate)
+    except JournalBroken as error:
+        log.error("the last definition of the collection %s is lost: %s", uid, error.detail)
+        return None
 
 
 def _write(definition: Definition, notes: dict[str, Any]) -> None:

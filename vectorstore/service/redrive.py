@@ -26,7 +26,7 @@ from vectorstore.domain.filters import ids_in, serialise
 from vectorstore.domain.models import Consistency, RowId
 from vectorstore.journal.changes import Change, Gone, Rows
 from vectorstore.journal.entry import Draft
-from vectorstore.journal.frame import Frame, Op
+from vectorstore.journal.frame import TOLD, Frame, Op
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.reading import change_of, frame_of
 from vectorstore.journal.writer import writer
@@ -63,7 +63,8 @@ def redrive(scope: Scope, known: KnownCollection) -> None:
         frame = frame_of(entry.seq)
         outcome = Op.COMMIT
         try:
-            _again(scope, fresh, frame)
+            if frame.op not in TOLD:
+                _again(scope, fresh, frame)
         except NotFound:  # the collection or the partition was dropped since: the rows are gone with it
             outcome = Op.ABORT
         except _NO_ANSWER as error:
