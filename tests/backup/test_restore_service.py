@@ -180,7 +180,7 @@ def test_a_dry_run_says_what_would_be_read_and_makes_nothing(name: str) -> None:
     names = CollectionService().names()
     told = carried_out(start(name, latest=True, dry_run=True)).result
     assert told is not None
-    assert (told["dry_run"], told["backup"], told["rows"], told["journal_entries"]) == (True, backup.set_id, 2, 1)
+    assert (told["dry_run"], told["backup"], told["rows"], told["journal_entries"]) == (True, backup.set_id, 3, 1)
     assert CollectionService().names() == names
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from vectorstore.adapters.search_calls import VectorQuery
 from vectorstore.backup.compatibility import fit
 from vectorstore.backup.history import Source, definition_of_source
-from vectorstore.backup.loading import BUILD_DEADLINE_S, Loader
+from vectorstore.backup.loading import Loader
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.config.collection_config import RESTORE_PREFIX
@@ -66,12 +66,9 @@ def _drill(work: Work, scope: Scope, row: Backup, item: dict[str, Any], place: B
             raise BackupDamaged(f"The backup {row.set_id} gives other rows of {item['name']} than it says.")
         work.stage("indexing")
         loader.index()
-        if not loader.indexed:
-            return None
-        loader.into_memory(BUILD_DEADLINE_S)
-        work.stage("verifying")
-        loader.check()
-        recalls = [_recall(scope, loader.schema, nearest) for nearest in found if nearest.queries is not None]
+        loader.prove()
+        searched = found if loader.indexed else []
+        recalls = [_recall(scope, loader.schema, nearest) for nearest in searched if nearest.queries is not None]
     finally:
         take_back(scope, name)
     recall = min(recalls, default=None)
