@@ -32,6 +32,7 @@ from vectorstore.journal.sequence import position
 from vectorstore.models import Backup, CollectionRecord, Drift, Job, JournalEntry, RestorePoint
 from vectorstore.monitoring import request_id
 from vectorstore.service import AliasService, CollectionService, VectorService
+from vectorstore.service.catalogue import forget
 from vectorstore.service.context import Scope
 
 FIRST, SECOND = "the first key of more than 32 characters", "the second key of more than 32 characters"
@@ -312,3 +313,13 @@ def test_the_id_of_a_request_to_another_collection_is_no_moment_of_this_one(name
 
 def _uid(name: str) -> str:
     return CollectionRecord.objects.get(name=name).uid
+
+
+def test_a_set_of_a_collection_without_a_journal_is_restored(name: str) -> None:
+    CollectionRecord.objects.filter(name=name).update(point_in_time=False)
+    forget(Scope())
+    backup = back_up(name)
+    assert (backup.consistency, backup.end_seq) == ("fuzzy", None)
+    wanted = held(name)
+    VectorService().upsert(name, rows("c"))
+    assert restored(name, backup=backup.set_id) == wanted

@@ -11,6 +11,7 @@ from vectorstore.backup.backup_service import BackupService
 from vectorstore.backup.drift import tainted
 from vectorstore.backup.history import definition_of_source, entry_at, newest_set, source_of, uid_at
 from vectorstore.backup.place import backup_place
+from vectorstore.backup.run_restore import chosen
 from vectorstore.domain.backup_requests import RestorePointRequest, RestoreRequest
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from vectorstore.journal.entry import Draft
@@ -66,14 +67,13 @@ class RestoreService(Service):
             self._require(cluster, "collection.create" if request.mode == "new" else "collection.drop", target)
             uid, until = self._moment(request, name)
             self._check_target(request, target, cluster)
-            source = source_of(uid, until)
+            params = {"uid": uid, "until": until, "fuzzy": None if until else request.backup}
+            source = chosen(params)
             if not request.acknowledge_drift:
                 self._refuse_tainted(uid, until)
             with backup_place() as place:
                 definition_of_source(source, place.repository)
-            params = {
-                "uid": uid,
-                "until": until,
+            params |= {
                 "target": target,
                 "target_cluster": cluster,
                 "mode": request.mode,
@@ -96,7 +96,7 @@ class RestoreService(Service):
         return str(names[0])
 
     def _moment(self, request: RestoreRequest, name: str) -> tuple[str, int]:
-        """The collection's uid and the last entry that counts."""
+        """The collection's uid and the last entry that counts; 0 for a set that holds no moment of the journal."""
         last = position()[0]
         if request.backup is not None:
             return self._of_set(request.backup, name)
@@ -142,9 +142,9 @@ class RestoreService(Service):
         if row.state not in ("succeeded", "verified"):
             raise Conflict(f"The backup {set_id} is {row.state} and cannot be restored.")
         item = next((item for item in row.collections if item["name"] == name), None)
-        if item is None or row.end_seq is None:
+        if item is None:
             raise NotFound(f"The backup {set_id} does not hold a collection {name[:255]!r}.")
-        return str(item["uid"]), row.end_seq
+        return str(item["uid"]), row.end_seq or 0
 
     def _at(self, name: str, moment: datetime) -> tuple[str, int]:
         now = position()[1]
