@@ -50,11 +50,16 @@ def run_drill(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any
     return {"backup": row.set_id, "recall": told}
 
 
+def drill_prefix(set_id: str) -> str:
+    """How the names of what a drill of that set loads begin."""
+    return f"{RESTORE_PREFIX}drill_{set_id.replace('-', '_')}_"
+
+
 def _drill(work: Work, scope: Scope, row: Backup, item: dict[str, Any], place: BackupPlace) -> float | None:
     source = Source(item["uid"], row.end_seq or 0, row.set_id, row.end_seq or 0)
     engine = engine_of(scope.cluster)
     definition = fit(definition_of_source(source, place.repository), engine.capabilities).definition
-    name = f"{RESTORE_PREFIX}drill_{secrets.token_hex(8)}"
+    name = f"{drill_prefix(row.set_id)}{secrets.token_hex(8)}"
     loader = Loader(_Once(work), engine.adapter, scope.database, definition, name)
     found = [_Nearest(spec, target) for spec in definition.indexes if (target := _dense(definition, spec)) is not None]
     try:

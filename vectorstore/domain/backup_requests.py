@@ -27,13 +27,17 @@ class BackupChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRequest:
-    """How many are kept: the last ones, and the newest of so many hours, days, weeks, months; all 0 keeps every one."""
+    """How many are kept: the last ones, and the newest of so many hours, days, weeks, months; all 0 keeps every one.
+
+    ``window_days``: whatever the counts, every moment of the last so many days can be restored.
+    """
 
     last: int = 0
     hourly: int = 0
     daily: int = 0
     weekly: int = 0
     monthly: int = 0
+    window_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ def _move_record(scope: Scope, old: Replaced) -> None:
     where = {"cluster": scope.cluster, "database": scope.database, "name": old.kept}
     with transaction.atomic():
         CollectionRecord.objects.filter(**where).exclude(uid=old.uid).delete()
-        CollectionRecord.objects.filter(uid=old.uid).update(name=old.kept)
+        records.set_aside(old.uid, old.kept)
     forget(scope)
 
 

@@ -86,7 +86,15 @@ def change(record_id: int, changes: CollectionChanges) -> None:
 
 
 def rename(record_id: int, new_name: str) -> None:
-    CollectionRecord.objects.filter(pk=record_id).update(name=new_name, generation=F("generation") + 1)
+    """Whoever gives a collection a name means to keep it."""
+    found = CollectionRecord.objects.filter(pk=record_id)
+    found.update(name=new_name, generation=F("generation") + 1, aside_at=None)
+
+
+def set_aside(uid: str, kept: str) -> None:
+    """It is kept under that name for some days."""
+    found = CollectionRecord.objects.filter(uid=uid)
+    found.update(name=kept, generation=F("generation") + 1, aside_at=timezone.now())
 
 
 def restored(scope: Scope, definition: Definition, made: EngineCollection, name: str) -> CollectionRecord:
