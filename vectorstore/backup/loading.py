@@ -60,7 +60,7 @@ class Loader:
         hasher = RowHasher(self._definition.schema)
         done = chunk = in_chunk = 0
         written, again = self._work.finished("rows/0") is not None, self._resumed
-        for batch in _batches(rows):
+        for batch in batches(rows):
             self._work.check()
             self.digest.add(hasher.hashes(batch))
             if not written:
@@ -152,7 +152,7 @@ class Loader:
             )
 
 
-def _batches(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def batches(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """In pieces that fit into one message, gathered from small ones; the same pieces in every run."""
     waiting: list[pa.RecordBatch] = []
     size = count = 0

@@ -17,6 +17,8 @@ from vectorstore.backup.history import Source, definition_of_source, source_of
 from vectorstore.backup.loading import Loader
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace, backup_place
+from vectorstore.backup.refill import refill, refuse_misfit
+from vectorstore.backup.selection import Selection
 from vectorstore.backup.verify import Level, verify
 from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.domain.collection import Collection
@@ -25,11 +27,13 @@ from vectorstore.domain.errors import BackupDamaged
 from vectorstore.models import Backup, Job
 from vectorstore.models.collection import new_uid
 from vectorstore.service import publishing
+from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
 from vectorstore.service.operation import Service
-from vectorstore.service.work import Cancelled, Work
+from vectorstore.service.work import Cancelled, Part, Work
 
+RIGHT_ON_TARGET = {"new": "collection.create", "replace": "collection.drop", "data": "vector.upsert"}
 _HOLD = timedelta(hours=1)
 _LAST = 5
 _BYTES_PER_S = 20_000_000
@@ -37,36 +41,70 @@ _BYTES_PER_S = 20_000_000
 
 
 def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
-    """Restore ``params``: uid, until, target, mode, schema_only, with_indexes, dry_run, and cluster of the target.
+    """Restore ``params``: uid, until, target, mode, schema_only, with_indexes, dry_run, partitions, filter, and cluster
+    of the target; or ``several`` such, which are all proved before the first one takes its name.
 
     Raises:
         VectorStoreError: it cannot be done; nothing that was there has changed.
     """
     target = Scope(scope.actor, params["target_cluster"], scope.database)
-    scratch = f"{RESTORE_PREFIX}{params['key']}"
-    ready = work.finished("ready")
-    if ready is None:
+    if "several" not in params:
+        restore = _Restore(work, target, params)
+        restore.prepare()
+        return restore.publish()
+    whole = {name: value for name, value in params.items() if name != "several"}
+    restores = [
+        _Restore(Part(work, str(number)), target, whole | {**one, "key": f"{params['key']}_{number}"})
+        for number, one in enumerate(params["several"])
+    ]
+    try:
+        for restore in restores:
+            restore.prepare()
+    except Cancelled:
+        for restore in restores:
+            publishing.take_back(target, restore.scratch)
+        raise
+    return {"collections": [restore.publish() for restore in restores]}
+
+
+class _Restore:
+    """One collection's: first all but the swap, then the swap."""
+
+    def __init__(self, work: Work, target: Scope, params: dict[str, Any]) -> None:
+        self._work, self._target, self._params = work, target, params
+        self.scratch = f"{RESTORE_PREFIX}{params['key']}"
+
+    def prepare(self) -> None:
+        if self._work.finished("ready") is not None:
+            return
         try:
             with backup_place() as place:
-                ready = _prepare(work, target, scratch, params, place)
+                self._work.finish("ready", _prepare(self._work, self._target, self.scratch, self._params, place))
         except Cancelled:
-            publishing.take_back(target, scratch)
+            publishing.take_back(self._target, self.scratch)
             raise
-    if not params["dry_run"]:
-        # From here on it goes to its end, whoever cancels it, and whatever became of what it was read from.
-        publishing.publish(target, scratch, from_json(ready["definition"]), ready["began"], _replaced(ready["old"]))
-        work.stage("done")
-    return dict(ready["result"])
+
+    def publish(self) -> dict[str, Any]:
+        """It goes to its end, whoever cancels it, and whatever became of what it was read from."""
+        ready = self._work.finished("ready") or {}
+        if "definition" in ready:
+            self._work.stage("ready")
+            definition, old = from_json(ready["definition"]), _replaced(ready["old"])
+            publishing.publish(self._target, self.scratch, definition, ready["began"], old)
+        self._work.stage("done")
+        return dict(ready["result"])
 
 
 def _prepare(work: Work, target: Scope, scratch: str, params: dict[str, Any], place: BackupPlace) -> dict[str, Any]:
-    """All but the swap: what is to be published, and the result."""
+    """What is to be published, if anything is, and the result."""
     name = params["target"]
     # Asked again: what the caller held when it asked may be gone.
-    Service(target).require("collection.drop" if _replaces(params) else "collection.create", name)
+    Service(target).require(RIGHT_ON_TARGET[params["mode"]], name)
     work.stage("planned")
     source = _source(work, params)
     definition, fitted = _plan(source, place, target, name)
+    selected = Selection.of(params)
+    selected.check(definition)
     for warning in fitted.warnings:
         work.say(warning)
     hold = _holding(source, place, work)
@@ -74,21 +112,25 @@ def _prepare(work: Work, target: Scope, scratch: str, params: dict[str, Any], pl
     _prove(work, source, place)
     if params["dry_run"]:
         return {"result": _dry(work, source, place, fitted, params)}
-    made = replace(fitted.definition, indexes=fitted.definition.indexes if params["with_indexes"] else ())
+    if params["mode"] == "data":
+        known = look_up(target, name)[0].whole
+        refuse_misfit(selected.narrowed(definition), known)
+        work.stage("loading")
+        count = refill(work, target, known, _rows(hold, source, place, known.schema, params))
+        return {"result": {"collection": name, "rows": count, "warnings": [], "from": definition.name}}
+    made = selected.narrowed(fitted.definition)
+    made = replace(made, indexes=made.indexes if params["with_indexes"] else ())
     loader = Loader(work, engine_of(target.cluster).adapter, target.database, made, scratch)
     if (filled := work.finished("filled")) is None:
         filled = {"rows": _fill(work, source, place, loader, params, hold)}
         work.finish("filled", filled)
     work.check()
-    ready = {
+    return {
         "definition": to_json(replace(made, uid=new_uid(), cluster=target.cluster, database=target.database)),
         "began": _began(source, params),
-        "old": asdict(publishing.replaced(target, name)) if _replaces(params) else None,
+        "old": asdict(publishing.replaced(target, name)) if params["mode"] == "replace" else None,
         "result": {"collection": name, **filled, "warnings": list(fitted.warnings), "from": definition.name},
     }
-    work.finish("ready", ready)
-    work.stage("ready")
-    return ready
 
 
 def _replaced(note: dict[str, Any] | None) -> publishing.Replaced | None:
@@ -198,7 +240,7 @@ def _rows(
 ) -> Iterator[pa.RecordBatch]:
     """The rows that are asked for, each once."""
     if not params["schema_only"]:
-        yield from live_rows(source.changes(place, check), schema, place.scratch)
+        yield from Selection.of(params).rows(live_rows(source.changes(place, check), schema, place.scratch), schema)
 
 
 def _fill(
@@ -221,10 +263,6 @@ def _began(source: Source, params: dict[str, Any]) -> dict[str, Any]:
     """What the new collection's history begins with."""
     if params["schema_only"]:
         return {"born": True}
-    if params.get("fuzzy"):
-        return {}  # no moment of the journal
+    if params.get("fuzzy") or not Selection.of(params).whole:
+        return {}  # what the journal cannot tell: it can be restored to a moment from its first backup on
     return {"origin": {"uid": source.uid, "until": source.until}}
-
-
-def _replaces(params: dict[str, Any]) -> bool:
-    return bool(params["mode"] == "replace")
