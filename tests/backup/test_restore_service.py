@@ -150,6 +150,9 @@ def test_a_target_that_is_taken_is_refused_and_one_to_replace_must_be_there(name
         for taken in (name, f"{name}_alias"):
             refused(AlreadyExists, name, f"The name '{taken}' is taken", latest=True, target_name=taken)
         refused(AlreadyExists, name, f"The name '{name}' is taken", latest=True, target_name=None)
+        alias = {"latest": True, "target_name": f"{name}_alias"}
+        for mode in ("replace", "data"):
+            refused(Conflict, name, f"is an alias; name the collection, '{name}'", mode=mode, **alias)
         refused(NotFound, name, "to replace; use mode new", latest=True, target_name="nowhere", mode="replace")
         refused(InvalidRequest, name, "is no valid name", latest=True, target_name="no name")
     finally:

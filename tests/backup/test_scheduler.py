@@ -80,13 +80,18 @@ def test_one_policy_that_fails_keeps_no_other_from_starting(caplog: pytest.LogCa
     policy(name="good")
     started = Starts()
 
+    policy(name="broken")
+
     def start(row: BackupPolicy) -> None:
         if row.name == "bad":
             raise Conflict("It cannot be.")
+        if row.name == "broken":
+            raise ValueError
         started(row)
 
     assert run_due(NOON + MINUTE, start) == 1
     assert started.names == ["good"]
+    assert BackupPolicy.objects.get(name="broken").error is not None
     assert "the policy bad could not start its backup: It cannot be." in caplog.text
 
 

@@ -180,11 +180,14 @@ class RestoreService(Service):
 
     def _check_target(self, request: RestoreRequest, target: str, cluster: str) -> None:
         new = request.mode == "new"
-        taken = engine_of(cluster).adapter.has_collection(self.scope.database, target)
+        adapter = engine_of(cluster).adapter
+        taken = adapter.has_collection(self.scope.database, target)
         if new and taken:
             raise AlreadyExists(f"The name {target!r} is taken; choose another target_name, or mode replace.")
         if not new and not taken:
             raise NotFound(f"There is no collection {target!r} to {_TO[request.mode]}; use mode new.")
+        if not new and (found := adapter.describe_collection(self.scope.database, target).schema.name) != target:
+            raise Conflict(f"{target!r} is an alias; name the collection, {found!r}.")
 
     def _require(self, cluster: str, action: str, name: str) -> None:
         RestoreService(Scope(self.scope.actor, cluster, self.scope.database)).require(action, name)

@@ -71,6 +71,10 @@ def run_due(now: datetime, start: Start | None = None) -> int:
             log.error("the policy %s could not start its backup: %s", policy.name, error.detail)
             mine.update(error={"code": error.code, "detail": error.detail})
             continue
+        except Exception:
+            log.exception("the policy %s could not start its backup", policy.name)
+            mine.update(error={"code": VectorStoreError.code, "detail": "Something went wrong; see the worker's log."})
+            continue
         mine.update(last_due_at=due, error=None)
         started += 1
     return started

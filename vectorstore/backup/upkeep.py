@@ -117,7 +117,8 @@ def _prune(now: datetime) -> list[str]:
 
 
 def _drop_local(now: datetime) -> list[str]:
-    shipping.drop_local(now - timedelta(days=1))
+    with backup_place():
+        shipping.drop_local(now - timedelta(days=1))
     return []
 
 
