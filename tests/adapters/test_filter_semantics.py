@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support import filters as made
 from tests.support.adapters import reach
 from tests.support.engines import RunningEngine
-from tests.support.evaluate import matches
+from vectorstore.domain.filters.evaluate import matches
 from vectorstore.adapters.capabilities import Capabilities
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.read_calls import RowQuery

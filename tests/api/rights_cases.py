@@ -535,6 +535,14 @@ BACKUPS = (
         lambda at: {"collection": at.collection, "latest": True, "mode": "replace"},
         wears=True,
     ),
+    Case(
+        "POST",
+        "restores/",
+        lambda at: both(OnName("backup.restore", at.collection), OnName("vector.upsert", at.collection)),
+        202,
+        lambda at: {"collection": at.collection, "latest": True, "mode": "data"},
+        wears=True,
+    ),
     Case("GET", _COLLECTION + "recovery-window/", on("backup.view"), 200),
     Case("GET", "restore-points/", nothing, 200),
     Case(

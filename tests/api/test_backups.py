@@ -219,7 +219,7 @@ def test_a_policy_is_made_changed_and_deleted(lite_api: Api) -> None:
     made = lite_api.post("backup-policies/", POLICY)
     assert made.status_code == 201, made.content
     body = made.json()
-    assert body["retention"] == {"last": 1, "hourly": 0, "daily": 7, "weekly": 0, "monthly": 0}
+    assert body["retention"] == {"last": 1, "hourly": 0, "daily": 7, "weekly": 0, "monthly": 0, "window_days": 0}
     assert (body["kind"], body["timezone"], body["enabled"], body["created_by"]) == ("full", "UTC", True, "root")
     runs = [datetime.fromisoformat(run) for run in body["next_runs"]]
     assert len(runs) == 5

@@ -14,7 +14,8 @@ from vectorstore.config.settings import current
 from vectorstore.domain.models import Consistency, Metric
 from vectorstore.domain.requests import CollectionSpec, DeleteRequest, QueryRequest
 from vectorstore.domain.rows import read_rows
-from vectorstore.models import Drift
+from vectorstore.journal.sequence import position
+from vectorstore.models import Drift, JournalEntry
 from vectorstore.service import CollectionService, VectorService
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
@@ -83,6 +84,41 @@ def test_an_insert_and_a_delete_with_the_same_count_are_found_by_the_digest(name
     found = drift.look(Scope(), name, place)
     assert found is not None
     assert "1 rows more, 1 rows less" in found.detail
+
+
+def test_what_others_wrote_before_a_write_of_the_gateway_is_within_the_stretch(name: str, place: BackupPlace) -> None:
+    assert drift.look(Scope(), name, place) is None
+    agreed = position()[1]
+    bypass(name, "alien")
+    VectorService().insert(name, rows("ours"))
+    written = JournalEntry.objects.latest("seq").at
+    found = drift.look(Scope(), name, place)
+    assert found is not None
+    assert found.since is not None
+    assert found.since <= agreed < written
+    assert drift.tainted(found.uid)[0][0] == found.since
+
+
+def test_a_sample_that_differs_taints_all_since_every_row_agreed(
+    name: str, place: BackupPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drift.look(Scope(), name, place) is None
+    agreed = position()[1]
+    bypass(name, "k9")  # the last of the keys
+    monkeypatch.setattr(drift, "SAMPLE_ROWS", 5)
+    monkeypatch.setattr("random.randrange", lambda _: 0)
+    assert drift.look(Scope(), name, place) is None
+    monkeypatch.undo()
+    found = drift.look(Scope(), name, place)
+    assert found is not None
+    assert found.since is not None
+    assert found.since <= agreed
+    drift.adopt(Scope(), name, place)
+    bypass(name, "k1", value=8.0)
+    again = drift.look(Scope(), name, place)
+    assert again is not None
+    assert again.since is not None
+    assert again.since > agreed
 
 
 def test_what_is_adopted_is_the_journals_from_then_on(name: str, place: BackupPlace) -> None:

@@ -33,7 +33,7 @@ def test_a_policy_is_made_changed_and_deleted() -> None:
     service = PolicyService()
     row = service.create(request(retention=RetentionRequest(last=3, daily=7), timezone="Europe/Berlin"))
     assert row.collections == ["docs*"]
-    assert row.retention == {"last": 3, "hourly": 0, "daily": 7, "weekly": 0, "monthly": 0}
+    assert row.retention == {"last": 3, "hourly": 0, "daily": 7, "weekly": 0, "monthly": 0, "window_days": 0}
     service.update("nightly", BackupPolicyChanges(collections=["a", "b"], enabled=False))
     row = service.policy("nightly")
     assert (row.collections, row.enabled, row.schedule, row.timezone) == (

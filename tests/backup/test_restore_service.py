@@ -32,6 +32,7 @@ from vectorstore.journal.sequence import position
 from vectorstore.models import Backup, CollectionRecord, Drift, Job, JournalEntry, RestorePoint
 from vectorstore.monitoring import request_id
 from vectorstore.service import AliasService, CollectionService, VectorService
+from vectorstore.service.catalogue import forget
 from vectorstore.service.context import Scope
 
 FIRST, SECOND = "the first key of more than 32 characters", "the second key of more than 32 characters"
@@ -149,6 +150,9 @@ def test_a_target_that_is_taken_is_refused_and_one_to_replace_must_be_there(name
         for taken in (name, f"{name}_alias"):
             refused(AlreadyExists, name, f"The name '{taken}' is taken", latest=True, target_name=taken)
         refused(AlreadyExists, name, f"The name '{name}' is taken", latest=True, target_name=None)
+        alias = {"latest": True, "target_name": f"{name}_alias"}
+        for mode in ("replace", "data"):
+            refused(Conflict, name, f"is an alias; name the collection, '{name}'", mode=mode, **alias)
         refused(NotFound, name, "to replace; use mode new", latest=True, target_name="nowhere", mode="replace")
         refused(InvalidRequest, name, "is no valid name", latest=True, target_name="no name")
     finally:
@@ -180,7 +184,7 @@ def test_a_dry_run_says_what_would_be_read_and_makes_nothing(name: str) -> None:
     names = CollectionService().names()
     told = carried_out(start(name, latest=True, dry_run=True)).result
     assert told is not None
-    assert (told["dry_run"], told["backup"], told["rows"], told["journal_entries"]) == (True, backup.set_id, 2, 1)
+    assert (told["dry_run"], told["backup"], told["rows"], told["journal_entries"]) == (True, backup.set_id, 3, 1)
     assert CollectionService().names() == names
 
 
@@ -312,3 +316,13 @@ def test_the_id_of_a_request_to_another_collection_is_no_moment_of_this_one(name
 
 def _uid(name: str) -> str:
     return CollectionRecord.objects.get(name=name).uid
+
+
+def test_a_set_of_a_collection_without_a_journal_is_restored(name: str) -> None:
+    CollectionRecord.objects.filter(name=name).update(point_in_time=False)
+    forget(Scope())
+    backup = back_up(name)
+    assert (backup.consistency, backup.end_seq) == ("fuzzy", None)
+    wanted = held(name)
+    VectorService().upsert(name, rows("c"))
+    assert restored(name, backup=backup.set_id) == wanted

@@ -1,6 +1,7 @@
 """Which sets are kept."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -21,11 +22,12 @@ def _sets(*hours_ago: float, verified: bool = True) -> list[SetState]:
 
 
 _set = st.builds(
-    lambda number, hours, verified, pinned, parent, lease: SetState(
+    lambda number, hours, verified, pinned, origin, parent, lease: SetState(
         set_id=str(number),
         end_at=NOW - timedelta(hours=hours),
         verified=verified,
         pinned=pinned,
+        origin=origin,
         parent=parent,
         lease_until=None if lease is None else NOW + timedelta(minutes=lease),
     ),
@@ -33,18 +35,19 @@ _set = st.builds(
     st.floats(-5, 3000),
     st.booleans(),
     st.sampled_from([True, False, False, False]),
+    st.sampled_from([True, False, False, False]),
     st.none() | st.integers(0, 40).map(str),
     st.none() | st.integers(-60, 60),
 )
 _many = st.lists(_set, max_size=25, unique_by=lambda item: item.set_id)
-_policy = st.builds(Retention, **{rule: st.integers(0, 4) for rule in RULES})
-_window = st.none() | st.floats(0, 3000).map(lambda hours: NOW - timedelta(hours=hours))
+_counts = {rule: st.integers(0, 4) for rule in RULES}
+_policy = st.builds(Retention, **{**_counts, "window_days": st.just(0) | st.integers(0, 125)})
 
 
 @settings(max_examples=300, deadline=None)
-@given(_many, _policy, _window)
-def test_what_must_never_go_stays(sets: list[SetState], policy: Retention, window: datetime | None) -> None:
-    found = plan(sets, policy, NOW, window)
+@given(_many, _policy)
+def test_what_must_never_go_stays(sets: list[SetState], policy: Retention) -> None:
+    found = plan(sets, policy, NOW)
     by_id = {item.set_id: item for item in sets}
     assert set(found.keep) | set(found.delete) == set(by_id)
     assert not set(found.keep) & set(found.delete)
@@ -53,11 +56,12 @@ def test_what_must_never_go_stays(sets: list[SetState], policy: Retention, windo
     verified = sorted((item for item in sets if item.verified), key=lambda item: item.end_at)
     if verified:
         assert any(item.end_at == verified[-1].end_at and item.set_id in found.keep for item in verified)
-    before = [item for item in verified if window is not None and item.end_at <= window]
+    window = NOW - timedelta(days=policy.window_days)
+    before = [item for item in verified if policy.window_days and item.end_at <= window]
     if before:
         assert any(item.end_at == before[-1].end_at and item.set_id in found.keep for item in before)
     for item in sets:
-        if item.pinned or (item.lease_until is not None and item.lease_until > NOW):
+        if item.pinned or item.origin or (item.lease_until is not None and item.lease_until > NOW):
             assert item.set_id in found.keep
         if item.set_id in found.keep and item.parent in by_id:
             assert item.parent in found.keep
@@ -66,41 +70,37 @@ def test_what_must_never_go_stays(sets: list[SetState], policy: Retention, windo
 
 
 @settings(max_examples=200, deadline=None)
-@given(_many, _policy, _window)
-def test_to_plan_again_after_deleting_deletes_nothing_more(
-    sets: list[SetState], policy: Retention, window: datetime | None
-) -> None:
-    found = plan(sets, policy, NOW, window)
+@given(_many, _policy)
+def test_to_plan_again_after_deleting_deletes_nothing_more(sets: list[SetState], policy: Retention) -> None:
+    found = plan(sets, policy, NOW)
     left = [item for item in sets if item.set_id in found.keep]
-    assert plan(left, policy, NOW, window).delete == ()
+    assert plan(left, policy, NOW).delete == ()
 
 
 @settings(max_examples=100, deadline=None)
-@given(_many, _policy, _window, st.randoms())
-def test_the_order_of_the_sets_does_not_count(
-    sets: list[SetState], policy: Retention, window: datetime | None, random: Random
-) -> None:
+@given(_many, _policy, st.randoms())
+def test_the_order_of_the_sets_does_not_count(sets: list[SetState], policy: Retention, random: Random) -> None:
     mixed = sorted(sets, key=lambda _: random.random())
-    one, other = plan(sets, policy, NOW, window), plan(mixed, policy, NOW, window)
+    one, other = plan(sets, policy, NOW), plan(mixed, policy, NOW)
     assert (one.keep.keys(), set(one.delete)) == (other.keep.keys(), set(other.delete))
 
 
-def _year(policy: Retention, window: timedelta) -> Iterator[tuple[datetime, list[SetState]]]:
+def _year(policy: Retention) -> Iterator[tuple[datetime, list[SetState]]]:
     """A set every six hours, retention after each: the time and what is there then."""
     kept = list[SetState]()
     start = datetime(2025, 1, 1, 3, tzinfo=UTC)
     for step in range(4 * 366):
         now = start + timedelta(hours=6 * step)
         kept.append(SetState(set_id=str(step), end_at=now))
-        gone = set(plan(kept, policy, now, now - window).delete)
+        gone = set(plan(kept, policy, now).delete)
         kept = [item for item in kept if item.set_id not in gone]
         assert kept[-1].set_id == str(step)
         yield now, kept
 
 
 def test_a_simulated_year_keeps_a_full_ladder() -> None:
-    policy = Retention(last=3, daily=7, weekly=4, monthly=12, timezone="Europe/Berlin")
-    *_, (_, kept) = _year(policy, timedelta(days=10))
+    policy = Retention(last=3, daily=7, weekly=4, monthly=12, window_days=10, timezone="Europe/Berlin")
+    *_, (_, kept) = _year(policy)
     ends = [item.end_at.astimezone(ZoneInfo("Europe/Berlin")) for item in kept]
     days = sorted({end.date() for end in ends}, reverse=True)
     assert [(days[0] - day).days for day in days[:7]] == list(range(7))
@@ -112,7 +112,7 @@ def test_a_simulated_year_keeps_a_full_ladder() -> None:
 @pytest.mark.parametrize("policy", [Retention(last=1), Retention(last=3), Retention(daily=7), Retention(weekly=1)])
 def test_the_recovery_window_stays_covered_and_its_base_does_not_grow_old(policy: Retention) -> None:
     window, first = timedelta(days=10), datetime(2025, 1, 1, 3, tzinfo=UTC)
-    for now, kept in _year(policy, window):
+    for now, kept in _year(replace(policy, window_days=window.days)):
         bases = [item.end_at for item in kept if item.end_at <= max(now - window, first)]
         assert bases, now
         assert now - max(bases) <= 2 * window + timedelta(hours=12)

@@ -16,10 +16,11 @@ from django.db import connection
 from tests.support.backups import carried_out, collections, set_row, store_at
 from tests.support.engines import RunningEngine
 from vectorstore.backup.backup_service import BackupService
-from vectorstore.backup.scheduler import apply_retention, next_runs, plan_of, run_due
+from vectorstore.backup.scheduler import RETRY, apply_retention, next_runs, plan_of, run_due, start_drills
 from vectorstore.config.settings import BASE_DIR
-from vectorstore.domain.errors import Conflict
+from vectorstore.domain.errors import Conflict, StorageFailed
 from vectorstore.models import AuditRecord, Backup, BackupPolicy, Job, JobState
+from vectorstore.monitoring.metrics import recorded
 from vectorstore.service.context import Scope
 from vectorstore.service.job_service import submit
 
@@ -79,14 +80,68 @@ def test_one_policy_that_fails_keeps_no_other_from_starting(caplog: pytest.LogCa
     policy(name="good")
     started = Starts()
 
+    policy(name="broken")
+
     def start(row: BackupPolicy) -> None:
         if row.name == "bad":
             raise Conflict("It cannot be.")
+        if row.name == "broken":
+            raise ValueError
         started(row)
 
     assert run_due(NOON + MINUTE, start) == 1
     assert started.names == ["good"]
+    assert BackupPolicy.objects.get(name="broken").error is not None
     assert "the policy bad could not start its backup: It cannot be." in caplog.text
+
+
+def test_a_start_that_failed_is_seen_and_tried_again_after_a_pause() -> None:
+    row = policy(schedule="0 3 * * *")
+    three, starts, away = NOON + timedelta(hours=15), Starts(), True
+
+    def start(due: BackupPolicy) -> None:
+        if away:
+            raise StorageFailed("It is away.")
+        starts(due)
+
+    assert run_due(three, start) == 0
+    row.refresh_from_db()
+    assert (row.error, row.tried_at, row.last_due_at) == (
+        {"code": "storage_failed", "detail": "It is away."},
+        three,
+        None,
+    )
+    assert b'vectorstore_backup_start_failed{policy="p"} 1.0' in recorded()
+    away = False
+    assert run_due(three + MINUTE, start) == 0
+    assert run_due(three + RETRY, start) == 1
+    row.refresh_from_db()
+    assert (row.error, row.last_due_at) == (None, three)
+    assert b'vectorstore_backup_start_failed{policy="p"} 0.0' in recorded()
+    assert run_due(three + 2 * RETRY, start) == 0
+
+
+def test_a_start_that_failed_delays_no_later_time() -> None:
+    policy()
+
+    def start(_: BackupPolicy) -> None:
+        raise StorageFailed("It is away.")
+
+    assert run_due(NOON + MINUTE, start) == 0
+    assert run_due(NOON + 2 * MINUTE, Starts()) == 1
+
+
+def test_each_third_set_is_drilled_though_fewer_are_kept() -> None:
+    row = policy(retention={"last": 1}, drill_every=3)
+    drilled = []
+    for number in range(9):
+        made = set_row("docs", end_at=NOON + number * MINUTE, policy=row)
+        job = submit(Scope(), "backup", {"backup": made.set_id, "policy": row.pk})
+        Job.objects.filter(pk=job.pk).update(state=JobState.SUCCEEDED)
+        apply_retention(row, NOON + number * MINUTE)
+        drilled.append(start_drills())
+        assert start_drills() == 0
+    assert drilled == [0, 0, 1, 0, 0, 1, 0, 0, 1]
 
 
 def test_two_schedulers_at_once_start_it_once() -> None:

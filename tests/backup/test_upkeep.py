@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from tests.backup.test_run_restore import back_up, held, params_of, rows
+from tests.backup.test_run_restore import back_up, held, params_of, restore, rows
 from tests.support.engines import RunningEngine
 from tests.support.work import LedgerWork
-from vectorstore.backup import upkeep
+from vectorstore.backup import scheduler, upkeep
+from vectorstore.backup.drill import drill_prefix, run_drill
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.config.collection_config import RESTORE_PREFIX
@@ -22,8 +23,8 @@ from vectorstore.domain.requests import CollectionSpec
 from vectorstore.domain.rows import read_rows
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
-from vectorstore.models import CollectionRecord, Job, JournalEntry, JournalSegment
-from vectorstore.service import CollectionService, VectorService
+from vectorstore.models import Backup, BackupPolicy, CollectionRecord, Job, JournalEntry, JournalSegment
+from vectorstore.service import CollectionService, VectorService, dropping
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
@@ -109,3 +110,66 @@ def test_what_a_failed_restore_loaded_is_dropped_after_a_day(name: str) -> None:
     assert scratch not in upkeep.drop_scratch(timezone.now() + timedelta(hours=23))
     assert scratch in upkeep.drop_scratch(timezone.now() + timedelta(hours=25))
     assert scratch not in adapter.list_collections("default")
+
+
+def test_what_a_drill_that_runs_has_loaded_stays_until_it_is_over(name: str) -> None:
+    backup = back_up(name)
+    adapter, seen = engine_of().adapter, []
+    job = Job.objects.create(
+        kind="drill", state="running", params={"backup": backup.set_id}, actor_kind="system", actor="system"
+    )
+    scratch = f"{drill_prefix(backup.set_id)}0123"
+    adapter.create_collection("default", replace(look_up(Scope(), name)[0].schema, name=scratch))
+
+    class Cleaning(LedgerWork):
+        def stage(self, stage: str) -> None:
+            super().stage(stage)
+            seen.append(upkeep.drop_scratch(timezone.now()))
+
+    run_drill(Cleaning(), Scope(), {"backup": backup.set_id})
+    assert len(seen) > 2
+    assert not any(seen)
+    Job.objects.filter(pk=job.pk).update(state="failed", finished_at=timezone.now())
+    assert upkeep.drop_scratch(timezone.now()) == [scratch]
+
+
+def test_what_a_restored_collection_began_as_is_kept_until_it_has_a_set(name: str) -> None:
+    policy = BackupPolicy.objects.create(name="p", collections=[name], schedule="0 3 * * *", retention={"last": 1})
+    first = back_up(name)
+    VectorService().insert(name, rows("a"))
+    held_then = held(name)
+    restore(name, target=f"{name}_two")
+    writer().seal()
+    upkeep.ship_journal()
+    VectorService().insert(name, rows("b"))
+    second = back_up(name)
+    Backup.objects.filter(pk__in=(first.pk, second.pk)).update(policy=policy, lease_until=None)
+    CollectionService().drop(name)
+    later = timezone.now() + timedelta(days=30)
+    assert scheduler.plan_of(policy, later).keep[first.set_id] == ("origin",)
+    assert scheduler.apply_retention(policy, later) == []
+    with backup_place() as place:
+        assert upkeep.prune_journal(place, later) == []
+    restore(f"{name}_two", target=f"{name}_three")
+    assert held(f"{name}_three") == held_then
+    CollectionService().drop(f"{name}_three")
+    Backup.objects.update(lease_until=None)
+    back_up(f"{name}_two")
+    assert scheduler.apply_retention(policy, later) == [first.set_id]
+    with backup_place() as place:
+        assert len(upkeep.prune_journal(place, later)) == 1
+
+
+def test_a_step_that_fails_keeps_no_other_from_being_done(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    VectorService().insert(name, rows("a"))
+    CollectionService().drop(name)
+    writer().seal()
+    upkeep.ship_journal()
+
+    def fail(*_: object) -> list[str]:
+        raise ValueError("a name that nobody thought of")
+
+    monkeypatch.setattr(dropping, "purge", fail)
+    with pytest.raises(ValueError, match="nobody thought of"):
+        upkeep.clean(timezone.now() + timedelta(days=8))
+    assert _segments() == set()

@@ -15,10 +15,13 @@ from django.db import connection
 
 from tests.support.backups import collections, held, rows, set_row, store_at
 from tests.support.engines import RunningEngine
+from vectorstore.backup.restore_service import RestoreService
 from vectorstore.config.settings import BASE_DIR, current
+from vectorstore.domain.backup_requests import RestorePointRequest
 from vectorstore.domain.requests import DeleteRequest
 from vectorstore.journal.sequence import position
-from vectorstore.models import Backup, BackupPolicy, Job, JobState
+from vectorstore.models import Backup, BackupPolicy, CollectionRecord, Drift, Job, JobState
+from vectorstore.monitoring import request_id
 from vectorstore.service import CollectionService, VectorService
 from vectorstore.service.job_queue import producer
 
@@ -102,6 +105,37 @@ def test_every_moment_is_restored(name: str) -> None:
         assert held(target) == wanted
     backup("restore", "--latest", "--collection", name, "--target", f"{name}_now")
     assert held(f"{name}_now") == held(name)
+
+
+def test_the_command_asks_for_all_that_a_restore_can(name: str) -> None:
+    RestoreService().mark(RestorePointRequest(collection=name, name="good"))
+    wanted = held(name)
+    token = request_id.current.set("the-delete")
+    VectorService().delete(name, DeleteRequest(ids=["a"]))
+    request_id.current.reset(token)
+    for number, moment in enumerate((("--restore-point", "good"), ("--before", "the-delete"))):
+        backup("restore", *moment, "--collection", name, "--target", f"{name}_{number}", "--wait")
+        assert held(f"{name}_{number}") == wanted
+    bare = ("--target", f"{name}_bare", "--target-cluster", "default", "--schema-only", "--without-indexes")
+    backup("restore", "--latest", "--collection", name, *bare, "--wait")
+    view = CollectionService().describe(f"{name}_bare")
+    assert (view.row_count or 0, list(view.indexes)) == (0, [])
+    Drift.objects.create(uid=CollectionRecord.objects.get(name=name).uid, collection=name, since=AT)
+    part = ("--before", "the-delete", "--collection", name, "--mode", "data", "--filter", "id == 'a'")
+    with pytest.raises(CommandError, match="acknowledge_drift"):
+        backup("restore", *part, "--wait")
+    told = backup("restore", *part, "--partitions", "_default", "--acknowledge-drift", "--wait")
+    assert "rows: 1" in told.splitlines()
+    assert held(name) == wanted
+
+
+def test_several_collections_are_restored_together(name: str) -> None:
+    with collections(prefix="cmd_") as (other,):
+        seq = position()[0]
+        for each in (name, other):
+            VectorService().delete(each, DeleteRequest(ids=["a"]))
+        backup("restore", "--sequence", seq, "--collections", f"{name}, {other}", "--mode", "replace", "--wait")
+        assert held(name).keys() == held(other).keys() == {"a", "b"}
 
 
 def test_a_restore_replaces_and_a_dry_run_only_tells(name: str) -> None:

@@ -54,5 +54,20 @@ def test_it_is_purged_when_its_days_are_over_and_not_before(name: str) -> None:
         CollectionService().describe(kept)
 
 
+@pytest.mark.parametrize("ending", ["__dropped_20200101T000000", "__replaced_99999999T999999"])
+def test_what_only_looks_as_if_it_was_set_aside_stays(make: Make, ending: str) -> None:
+    made = make()
+    CollectionService().rename(made, made + ending)
+    assert purge(timezone.now() + timedelta(days=30)) == []
+    CollectionService().rename(made + ending, made)
+
+
+def test_what_was_given_another_name_stays(name: str) -> None:
+    CollectionService().drop(name, confirm=name)
+    CollectionService().rename(_aside(name), name)
+    assert purge(timezone.now() + timedelta(days=30)) == []
+    CollectionService().update(name, CollectionChanges(protected=False))
+
+
 def test_a_long_name_leaves_room_for_the_ending() -> None:
     assert len(aside_name("n" * 255, "dropped")) == 255

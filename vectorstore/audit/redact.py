@@ -164,8 +164,13 @@ _RULES: dict[str, Rule] = {
     **_all(_simple, "radius range_filter recall_target cache profile strategy k force server_name"),
     **_all(_simple, "role user group service_account valid_from expires_at never_expires enabled reason"),
     **_all(_simple, "username is_active cidr rate_limit prefix"),
-    **_all(_simple, "kind mode backup point_in_time sequence restore_point latest before target_name target_cluster"),
-    **_all(_simple, "schema_only with_indexes dry_run schedule timezone drill_every pinned format on_error confirm"),
+    **_all(
+        _simple, "format kind mode backup point_in_time sequence restore_point latest before target_name target_cluster"
+    ),
+    **_all(
+        _simple,
+        "schema_only with_indexes dry_run acknowledge_drift schedule timezone drill_every pinned on_error confirm",
+    ),
     **_all(_names, "output_fields partitions denied_fields groups actions weights collections"),
     **_all(_secret, "password key client_key client_pem secret token refresh access"),
     **_all(_number, "ids rows"),

@@ -49,7 +49,8 @@ class BackupService(Service):
                     note=request.note,
                     actor=self.scope.actor.name,
                 )
-                job = submit(self.scope, "backup", {"backup": row.set_id}, names[0] if len(names) == 1 else "")
+                params = {"backup": row.set_id, "policy": policy.pk if policy else None}
+                job = submit(self.scope, "backup", params, names[0] if len(names) == 1 else "")
                 row.job = job
                 row.save(update_fields=["job"])
             return job

@@ -7,7 +7,7 @@ from vectorstore.config.index_config import RULES
 from vectorstore.domain.collection import Field
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import FieldError, UnsupportedByEngine
-from vectorstore.domain.models import DataType, IndexKind, IndexSpec
+from vectorstore.domain.models import METRICS_BY_TYPE, DataType, IndexKind, IndexSpec
 
 NEAREST: dict[IndexKind, tuple[IndexKind, ...]] = {
     IndexKind.IVF_PQ: (IndexKind.IVF_SQ8, IndexKind.IVF_FLAT),
@@ -21,6 +21,11 @@ NEAREST: dict[IndexKind, tuple[IndexKind, ...]] = {
     IndexKind.BIN_IVF_FLAT: (IndexKind.BIN_FLAT,),
 }
 """Which kinds stand in for one that an engine lacks, the nearest first; FLAT where none of them is there."""
+
+_FLAT = {
+    DataType.BINARY_VECTOR: IndexKind.BIN_FLAT,
+    DataType.SPARSE_FLOAT_VECTOR: IndexKind.SPARSE_INVERTED_INDEX,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,13 @@ def fit(definition: Definition, able: Capabilities) -> Fit:
     return Fit(replace(definition, indexes=indexes, replicas=replicas), tuple(warnings))
 
 
+def plain_index(field: Field) -> IndexSpec:
+    """The index of a vector field that every engine has and that is built soonest."""
+    return IndexSpec(
+        field=field.name, kind=_FLAT.get(field.type, IndexKind.FLAT), metric=METRICS_BY_TYPE[field.type][0], params={}
+    )
+
+
 def _problem(field: Field, able: Capabilities) -> FieldError | None:
     where = f"/fields/{field.name}"
     if field.type.is_vector and field.type not in able.vector_types:
@@ -68,11 +80,7 @@ def _problem(field: Field, able: Capabilities) -> FieldError | None:
 def _index(spec: IndexSpec, field: Field | None, able: Capabilities, warnings: list[str]) -> IndexSpec:
     if spec.kind in able.index_kinds or spec.kind is IndexKind.AUTOINDEX:
         return spec
-    flat = IndexKind.FLAT
-    if field is not None and field.type is DataType.BINARY_VECTOR:
-        flat = IndexKind.BIN_FLAT
-    if field is not None and field.type is DataType.SPARSE_FLOAT_VECTOR:
-        flat = IndexKind.SPARSE_INVERTED_INDEX
+    flat = _FLAT.get(field.type, IndexKind.FLAT) if field is not None else IndexKind.FLAT
     kind = next((near for near in NEAREST.get(spec.kind, ()) if near in able.index_kinds), flat)
     params = {name: spec.params.get(name, rule.default) for name, rule in RULES[kind].build.items()}
     if kind is IndexKind.HNSW_SQ:

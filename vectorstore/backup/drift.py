@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
-from django.db.models import Q
 from django.utils import timezone
 
 from vectorstore.adapters.read_calls import RowQuery
+from vectorstore.backup import agreed
 from vectorstore.backup.history import source_of
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace
@@ -67,10 +67,15 @@ def look(scope: Scope, name: str, place: BackupPlace) -> Drift | None:
     """
     known = look_up(scope, name)[0].whole
     loaded = known.engine.adapter.load_state(scope.database, known.schema.name)[0] is LoadState.LOADED
+    began = position()[1]
     state = up_to_date(scope, known, place) if known.point_in_time and loaded else None
     if state is None:
         return None
-    problem = _schema(scope, known) or _count(scope, known, state) or _sample(scope, known, state)
+    what: agreed.What = "count"
+    problem = _schema(scope, known) or _count(scope, known, state)
+    if problem is None and not _moved(known.uid, state.seq):
+        agreed.note(known.uid, began, "count")
+        what, problem = "rows", _sample(scope, known, state, began)
     still = Drift.objects.filter(uid=known.uid, resolved_at=None).first()
     if problem is None or still is not None or _moved(known.uid, state.seq):
         return still
@@ -85,7 +90,7 @@ def look(scope: Scope, name: str, place: BackupPlace) -> Drift | None:
         expected=state.rows,
         found=found,
         detail=detail,
-        since=_last_agreed(known.uid, state.seq),
+        since=agreed.since(known.uid, what),
     )
 
 
@@ -133,6 +138,7 @@ def compare(
 
 def adopt(scope: Scope, name: str, place: BackupPlace) -> Differences:
     """Milvus is right: the journal gets what it lacks."""
+    began = position()[1]
     with writing(scope, look_up(scope, name)[0].whole, None) as (known, _):
         known = known.whole
         found = _all(scope, known, place)
@@ -141,12 +147,13 @@ def adopt(scope: Scope, name: str, place: BackupPlace) -> Differences:
         if found.missing:
             packed = pack_keys(found.missing, known.schema.primary)
             _record(Draft(Op.DEL, known.uid, packed, len(found.missing), "", {"by": "adopted"}))
-    _resolve(known.uid, "adopted")
+    _resolve(known.uid, "adopted", began)
     return found
 
 
 def revert(scope: Scope, name: str, place: BackupPlace) -> Differences:
     """The journal is right: Milvus gets what it lacks and loses what it should not have."""
+    began = position()[1]
     with writing(scope, look_up(scope, name)[0].whole, None) as (known, _):
         known = known.whole
         found = _all(scope, known, place)
@@ -156,7 +163,7 @@ def revert(scope: Scope, name: str, place: BackupPlace) -> Differences:
             for partition in dict.fromkeys(part.column(PARTITION).to_pylist()):
                 rows = part.filter(pa.compute.equal(part.column(PARTITION), partition))
                 row_calls.replace(scope, known, from_arrow(rows, known.schema), _place(known, partition))
-    _resolve(known.uid, "reverted")
+    _resolve(known.uid, "reverted", began)
     return found
 
 
@@ -192,13 +199,20 @@ def _count(scope: Scope, known: KnownCollection, state: LedgerState) -> tuple[st
     return "rows", found, f"Milvus has {found} rows, the journal {state.rows}"
 
 
-def _sample(scope: Scope, known: KnownCollection, state: LedgerState) -> tuple[str, int | None, str] | None:
+def _sample(
+    scope: Scope, known: KnownCollection, state: LedgerState, began: datetime
+) -> tuple[str, int | None, str] | None:
     """A random stretch of the keys: all of them get their turn in time."""
     ledger = ledger_of(known)
     start = random.randrange(max(1, state.rows - SAMPLE_ROWS + 1))
     after = ledger.key_at(start - 1) if start else None
-    found = compare(scope, known, after, ledger.key_at(start + SAMPLE_ROWS))
-    if not found.any or _moved(known.uid, state.seq):
+    until = ledger.key_at(start + SAMPLE_ROWS)
+    found = compare(scope, known, after, until)
+    if _moved(known.uid, state.seq):
+        return None
+    if not found.any:
+        if after is None and until is None:
+            agreed.note(known.uid, began, "rows")
         return None
     return "rows", state.rows, f"in a sample: {found}"
 
@@ -206,12 +220,6 @@ def _sample(scope: Scope, known: KnownCollection, state: LedgerState) -> tuple[s
 def _moved(uid: str, seq: int) -> bool:
     """Whether the gateway has written meanwhile."""
     return JournalEntry.objects.filter(uid=uid, seq__gt=seq, op__in=("PUT", "DEL", "CLEAR")).exists()
-
-
-def _last_agreed(uid: str, seq: int) -> datetime | None:
-    """The last write of the gateway, after which somebody else must have written."""
-    ours = Q(uid=uid, seq__lte=seq, op__in=("PUT", "DEL", "CLEAR"))
-    return JournalEntry.objects.filter(ours).order_by("-seq").values_list("at", flat=True).first()
 
 
 def _hashes(
@@ -265,5 +273,6 @@ def _record(draft: Draft) -> None:
     writer().resolve(entry.seq, draft.uid, Op.COMMIT)
 
 
-def _resolve(uid: str, how: str) -> None:
+def _resolve(uid: str, how: str, began: datetime) -> None:
+    agreed.note(uid, began, "count", "rows")
     Drift.objects.filter(uid=uid, resolved_at=None).update(resolved_at=timezone.now(), resolution=how)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from vectorstore.adapters.search_calls import VectorQuery
 from vectorstore.backup.compatibility import fit
 from vectorstore.backup.history import Source, definition_of_source
-from vectorstore.backup.loading import BUILD_DEADLINE_S, Loader
+from vectorstore.backup.loading import Loader
 from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.config.collection_config import RESTORE_PREFIX
@@ -50,11 +50,16 @@ def run_drill(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any
     return {"backup": row.set_id, "recall": told}
 
 
+def drill_prefix(set_id: str) -> str:
+    """How the names of what a drill of that set loads begin."""
+    return f"{RESTORE_PREFIX}drill_{set_id.replace('-', '_')}_"
+
+
 def _drill(work: Work, scope: Scope, row: Backup, item: dict[str, Any], place: BackupPlace) -> float | None:
     source = Source(item["uid"], row.end_seq or 0, row.set_id, row.end_seq or 0)
     engine = engine_of(scope.cluster)
     definition = fit(definition_of_source(source, place.repository), engine.capabilities).definition
-    name = f"{RESTORE_PREFIX}drill_{secrets.token_hex(8)}"
+    name = f"{drill_prefix(row.set_id)}{secrets.token_hex(8)}"
     loader = Loader(_Once(work), engine.adapter, scope.database, definition, name)
     found = [_Nearest(spec, target) for spec in definition.indexes if (target := _dense(definition, spec)) is not None]
     try:
@@ -66,12 +71,9 @@ def _drill(work: Work, scope: Scope, row: Backup, item: dict[str, Any], place: B
             raise BackupDamaged(f"The backup {row.set_id} gives other rows of {item['name']} than it says.")
         work.stage("indexing")
         loader.index()
-        if not loader.indexed:
-            return None
-        loader.into_memory(BUILD_DEADLINE_S)
-        work.stage("verifying")
-        loader.check()
-        recalls = [_recall(scope, loader.schema, nearest) for nearest in found if nearest.queries is not None]
+        loader.prove()
+        searched = found if loader.indexed else []
+        recalls = [_recall(scope, loader.schema, nearest) for nearest in searched if nearest.queries is not None]
     finally:
         take_back(scope, name)
     recall = min(recalls, default=None)

@@ -4,21 +4,24 @@ A collection that was made through the gateway, and whose journal is whole, need
 restored began as what it was restored from.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from vectorstore.backup.parts import never
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.repository import Repository
 from vectorstore.backup.shipping import anywhere
 from vectorstore.domain.definition import Definition
-from vectorstore.domain.errors import JournalBroken, NotFound
+from vectorstore.domain.errors import JournalBroken, NotFound, WritesHeld
 from vectorstore.journal.changes import Change
-from vectorstore.journal.reading import Locate, changes, check_chain, definition_at, frame_of
-from vectorstore.models import Backup, CollectionRecord, JournalEntry
+from vectorstore.journal.reading import Locate, changes, check_chain, definition_at, frame_of, settle
+from vectorstore.models import Backup, CollectionRecord, JournalEntry, JournalSegment
 
 READABLE = ("succeeded", "verified")
+_SETTLE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,52 @@ class Source:
         elif self.origin is not None:
             yield from self.origin.changes(place, check)
 
-    def check(self, locate: Locate) -> None:
+    def parts(self) -> Iterator["Source"]:
+        """This, and what it began as, and so on."""
+        yield self
+        if self.set_id is None and self.origin is not None:
+            yield from self.origin.parts()
+
+    def settle(self, check: Callable[[], None]) -> None:
+        """Wait until it is known what became of every entry: one that another process has committed may not be in the
+        index yet.
+
+        Raises:
+            WritesHeld: of some it is not known, because Milvus does not answer.
+        """
+        ends = time.monotonic() + _SETTLE_S
+        while True:
+            check()
+            try:
+                for part in self.parts():
+                    settle([part.uid], part.until, timeout=0.5)
+                return
+            except WritesHeld:
+                if time.monotonic() > ends:
+                    raise
+
+    def check(self, locate: Locate, check: Callable[[], None] = never) -> None:
         """
         Raises:
             JournalBroken: the stretch of the journal is not whole; the detail names the first entry that is not.
         """
-        check_chain(self.after, self.until, locate)
-        if self.set_id is None and self.origin is not None:
-            self.origin.check(locate)
+
+        def checked(segment: JournalSegment) -> Path:
+            check()
+            return locate(segment)
+
+        for part in self.parts():
+            check_chain(part.after, part.until, checked)
 
     @property
     def entries(self) -> int:
         """How many writes lie over the set."""
-        found = JournalEntry.objects.filter(
-            uid=self.uid, seq__gt=self.after, seq__lte=self.until, state="committed", op__in=("PUT", "DEL", "CLEAR")
+        return sum(
+            JournalEntry.objects.filter(
+                uid=part.uid, seq__gt=part.after, seq__lte=part.until, state="committed", op__in=("PUT", "DEL", "CLEAR")
+            ).count()
+            for part in self.parts()
         )
-        return found.count() + (self.origin.entries if self.set_id is None and self.origin else 0)
 
 
 def source_of(uid: str, until: int) -> Source:

@@ -1,7 +1,7 @@
 """Rows of a source into a new collection of Milvus, each live row once, and the proof that they are there."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,15 +10,18 @@ import pyarrow.compute as pc
 
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.read_calls import RowQuery
+from vectorstore.backup.compatibility import plain_index
 from vectorstore.domain.arrow import PARTITION, from_arrow, to_arrow
 from vectorstore.domain.collection import Collection
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.digest import RowHasher, RunningDigest
 from vectorstore.domain.errors import DeadlineExceeded, EngineFailed, OutcomeUnknown
-from vectorstore.domain.models import Consistency
+from vectorstore.domain.models import Consistency, IndexSpec
 from vectorstore.service.work import Work
 
 BUILD_DEADLINE_S = 3600.0
+_LOOK_S = 2.0
+"""How long Milvus is waited for between two looks whether the work was stopped."""
 _BATCH_BYTES = 16 * 1024 * 1024
 _BATCH_ROWS = 20_000
 _CHUNK_ROWS = 100_000
@@ -40,13 +43,14 @@ class Loader:
         self.digest = RunningDigest()
 
     def create(self) -> None:
-        """Make the collection, empty; what a former run has made is kept."""
-        if self._adapter.has_collection(self._database, self.schema.name):
-            self._resumed = True
-            return
-        self._adapter.create_collection(self._database, self.schema)
+        """Make the collection, empty, with its partitions; what a former run has made is kept."""
+        self._resumed = self._adapter.has_collection(self._database, self.schema.name)
+        if not self._resumed:
+            self._adapter.create_collection(self._database, self.schema)
+        there = self._adapter.list_partitions(self._database, self.schema.name) if self._resumed else ()
         for partition in self._places:
-            self._adapter.create_partition(self._database, self.schema.name, partition)
+            if partition not in there:
+                self._adapter.create_partition(self._database, self.schema.name, partition)
 
     def load(self, rows: Iterator[pa.RecordBatch], total: int | None) -> None:
         """Write every row. The chunks that a former run has written are passed over.
@@ -56,7 +60,7 @@ class Loader:
         hasher = RowHasher(self._definition.schema)
         done = chunk = in_chunk = 0
         written, again = self._work.finished("rows/0") is not None, self._resumed
-        for batch in _batches(rows):
+        for batch in batches(rows):
             self._work.check()
             self.digest.add(hasher.hashes(batch))
             if not written:
@@ -82,40 +86,58 @@ class Loader:
 
     def index(self) -> None:
         """Build the indexes, each to its end."""
-        there = {state.spec.field for state in self._adapter.list_indexes(self._database, self.schema.name)}
         for spec in self._definition.indexes:
-            if spec.field not in there:
-                with suppress(OutcomeUnknown):  # it takes longer than a call may: it goes on in Milvus
-                    self._adapter.create_index(self._database, self.schema.name, spec)
-            self._wait_for_index(spec.field)
+            self._build(spec)
 
-    def _wait_for_index(self, field: str) -> None:
+    def _build(self, spec: IndexSpec) -> None:
+        there = {state.spec.field for state in self._adapter.list_indexes(self._database, self.schema.name)}
+        if spec.field not in there:
+            with suppress(OutcomeUnknown):  # it takes longer than a call may: it goes on in Milvus
+                self._adapter.create_index(self._database, self.schema.name, spec)
+        self._waiting_for(lambda: self._adapter.wait_for_index(self._database, self.schema.name, spec.field, _LOOK_S))
+
+    def _waiting_for(self, done: Callable[[], object]) -> None:
+        """``done`` is asked again until it is or the time is over; the work can be stopped meanwhile."""
         ends = time.monotonic() + BUILD_DEADLINE_S
         while True:
             self._work.check()
             try:
-                self._adapter.wait_for_index(self._database, self.schema.name, field, deadline=1)
+                done()
                 return
-            except DeadlineExceeded:
+            except (DeadlineExceeded, OutcomeUnknown):
                 if time.monotonic() > ends:
                     raise
 
-    @property
-    def indexed(self) -> bool:
-        """Whether every vector field has an index, without which it cannot be loaded."""
-        fields = {spec.field for spec in self._definition.indexes}
-        return all(field.name in fields for field in self.schema.vector_fields)
+    def prove(self) -> None:
+        """Read everything back, and compare; what has no index gets one for that long, since Milvus reads nothing else.
 
-    def into_memory(self, deadline: float) -> None:
-        """Load it, with one replica: what it keeps is chosen when it has its name."""
-        self._adapter.load_collection(self._database, self.schema.name, 1, deadline)
-
-    def check(self) -> None:
-        """Read everything back, at strong consistency; the collection has to be loaded.
+        It stays in memory, with one replica, if all its indexes are its own: what it keeps is chosen when it has its
+        name.
 
         Raises:
             EngineFailed: it holds other rows than were loaded.
         """
+        indexed = {spec.field for spec in self._definition.indexes}
+        lent = [field for field in self.schema.vector_fields if field.name not in indexed]
+        for field in lent:
+            self._build(plain_index(field))
+        name = self.schema.name
+        self._waiting_for(lambda: self._adapter.load_collection(self._database, name, 1, _LOOK_S))
+        self._work.stage("verifying")
+        self._check()
+        if lent:
+            self._adapter.release_collection(self._database, name)
+        for field in lent:
+            self._adapter.drop_index(self._database, name, field.name)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether every vector field has an index, without which it cannot be searched."""
+        fields = {spec.field for spec in self._definition.indexes}
+        return all(field.name in fields for field in self.schema.vector_fields)
+
+    def _check(self) -> None:
+        """At strong consistency."""
         query = RowQuery(expression="", output_fields=[], consistency=Consistency.STRONG)
         hasher, found = RowHasher(self._definition.schema), RunningDigest()
         for batch in self._adapter.scan(self._database, self.schema, query):
@@ -130,7 +152,7 @@ class Loader:
             )
 
 
-def _batches(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def batches(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """In pieces that fit into one message, gathered from small ones; the same pieces in every run."""
     waiting: list[pa.RecordBatch] = []
     size = count = 0

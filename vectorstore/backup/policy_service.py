@@ -22,6 +22,7 @@ from vectorstore.service.plain_text import refuse_nul
 POLICY_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,149}"
 
 _NAME = re.compile(POLICY_NAME)
+_CHANGEABLE = ("collections", "schedule", "timezone", "kind", "retention", "drill_every", "enabled")
 
 
 class PolicyService(Service):
@@ -92,7 +93,7 @@ class PolicyService(Service):
         with self.operation("backup.create", str(row.collections[0]), changes):
             self._require_all(values.get("collections", ()))
             self._change(row, values)
-            row.save()
+            row.save(update_fields=_CHANGEABLE)  # what the scheduler notes meanwhile stays
             return row
 
     def delete(self, name: str) -> None:
@@ -119,7 +120,7 @@ class PolicyService(Service):
         return not lacking(rights, HeldGrant(0, "", frozenset({"backup.create"}), place, now, now))
 
     def _change(self, row: BackupPolicy, values: dict[str, Any]) -> None:
-        for field in ("collections", "schedule", "timezone", "kind", "retention", "drill_every", "enabled"):
+        for field in _CHANGEABLE:
             if field in values:
                 setattr(row, field, values[field])
         check_schedule(row.schedule, row.timezone)

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -11,6 +12,8 @@ from vectorstore.backup.backup_service import BackupService
 from vectorstore.backup.drift import tainted
 from vectorstore.backup.history import definition_of_source, entry_at, newest_set, source_of, uid_at
 from vectorstore.backup.place import backup_place
+from vectorstore.backup.run_restore import RIGHT_ON_TARGET, chosen
+from vectorstore.backup.selection import Selection
 from vectorstore.domain.backup_requests import RestorePointRequest, RestoreRequest
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from vectorstore.journal.entry import Draft
@@ -27,6 +30,7 @@ from vectorstore.service.operation import Service
 from vectorstore.service.plain_text import refuse_nul
 
 _MOMENTS = ("backup", "point_in_time", "sequence", "restore_point", "latest", "before")
+_TO = {"replace": "replace", "data": "write to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ class RestoreService(Service):
             NotFound: the collection or the moment is not there; the detail says what can be had.
             AlreadyExists: the target's name is taken.
             Conflict: a moment outside of what is covered.
-            InvalidRequest: not exactly one moment is given, or the target's name is none.
+            InvalidRequest: not exactly one moment is given, the target's name is none, or parts do not go together.
+            InvalidFilter: the filter does not fit the collection as it was.
         """
         refuse_nul(request)
         given = [name for name in _MOMENTS if getattr(request, name)]
@@ -58,32 +63,44 @@ class RestoreService(Service):
             raise InvalidRequest.at("", f"give exactly one of {', '.join(_MOMENTS)}")
         if request.point_in_time is not None:
             request = replace(request, point_in_time=_in_utc(request.point_in_time))
-        name = self._collection(request)
-        with self.operation("backup.restore", name, request) as act:
-            target = request.target_name or name
-            require_name(target, "/target_name")
-            cluster = request.target_cluster or self.scope.cluster
-            self._require(cluster, "collection.create" if request.mode == "new" else "collection.drop", target)
-            uid, until = self._moment(request, name)
-            self._check_target(request, target, cluster)
-            source = source_of(uid, until)
-            if not request.acknowledge_drift:
-                self._refuse_tainted(uid, until)
-            with backup_place() as place:
-                definition_of_source(source, place.repository)
-            params = {
-                "uid": uid,
-                "until": until,
-                "target": target,
-                "target_cluster": cluster,
+        _refuse_contradictions(request)
+        names = request.collections or [self._collection(request)]
+        with self.operation("backup.restore", names[0], request) as act:
+            for name in names[1:]:
+                self.require("backup.restore", name)
+            last = position()[0]
+            whole = {
+                "target_cluster": request.target_cluster or self.scope.cluster,
                 "mode": request.mode,
                 "schema_only": request.schema_only,
                 "with_indexes": request.with_indexes,
                 "dry_run": request.dry_run,
+                "partitions": request.partitions,
+                "filter": request.filter,
                 "key": secrets.token_hex(8),
             }
-            act.parameters = {**act.parameters, "sequence": until, "target": target}
-            return submit(self.scope, "restore", params, target)
+            each = [self._one(request, name, last) for name in names]
+            act.parameters = {**act.parameters, "sequence": each[0]["until"], "target": each[0]["target"]}
+            if request.collections is None:
+                return submit(self.scope, "restore", whole | each[0], each[0]["target"])
+            return submit(self.scope, "restore", {**whole, "several": each}, names[0] if len(names) == 1 else "")
+
+    def _one(self, request: RestoreRequest, name: str, last: int) -> dict[str, Any]:
+        """What of the parameters is the collection's own; what is wrong is told now, not by a job that fails."""
+        target = request.target_name or name
+        require_name(target, "/target_name")
+        cluster = request.target_cluster or self.scope.cluster
+        self._require(cluster, RIGHT_ON_TARGET[request.mode], target)
+        uid, until = self._moment(request, name, last)
+        self._check_target(request, target, cluster)
+        params = {"uid": uid, "until": until, "fuzzy": None if until else request.backup, "target": target}
+        source = chosen(params)
+        if not request.acknowledge_drift:
+            self._refuse_tainted(uid, until)
+        with backup_place() as place:
+            definition = definition_of_source(source, place.repository)
+        Selection(tuple(request.partitions or ()), request.filter or "").check(definition)
+        return params
 
     def _collection(self, request: RestoreRequest) -> str:
         if request.collection is not None:
@@ -95,9 +112,8 @@ class RestoreService(Service):
             raise InvalidRequest.at("/collection", f"the backup holds {', '.join(names)}; name one of them")
         return str(names[0])
 
-    def _moment(self, request: RestoreRequest, name: str) -> tuple[str, int]:
-        """The collection's uid and the last entry that counts."""
-        last = position()[0]
+    def _moment(self, request: RestoreRequest, name: str, last: int) -> tuple[str, int]:
+        """The collection's uid and the last entry that counts; 0 for a set that holds no moment of the journal."""
         if request.backup is not None:
             return self._of_set(request.backup, name)
         if request.point_in_time is not None:
@@ -142,9 +158,9 @@ class RestoreService(Service):
         if row.state not in ("succeeded", "verified"):
             raise Conflict(f"The backup {set_id} is {row.state} and cannot be restored.")
         item = next((item for item in row.collections if item["name"] == name), None)
-        if item is None or row.end_seq is None:
+        if item is None:
             raise NotFound(f"The backup {set_id} does not hold a collection {name[:255]!r}.")
-        return str(item["uid"]), row.end_seq
+        return str(item["uid"]), row.end_seq or 0
 
     def _at(self, name: str, moment: datetime) -> tuple[str, int]:
         now = position()[1]
@@ -164,11 +180,14 @@ class RestoreService(Service):
 
     def _check_target(self, request: RestoreRequest, target: str, cluster: str) -> None:
         new = request.mode == "new"
-        taken = engine_of(cluster).adapter.has_collection(self.scope.database, target)
+        adapter = engine_of(cluster).adapter
+        taken = adapter.has_collection(self.scope.database, target)
         if new and taken:
             raise AlreadyExists(f"The name {target!r} is taken; choose another target_name, or mode replace.")
         if not new and not taken:
-            raise NotFound(f"There is no collection {target!r} to replace; use mode new.")
+            raise NotFound(f"There is no collection {target!r} to {_TO[request.mode]}; use mode new.")
+        if not new and (found := adapter.describe_collection(self.scope.database, target).schema.name) != target:
+            raise Conflict(f"{target!r} is an alias; name the collection, {found!r}.")
 
     def _require(self, cluster: str, action: str, name: str) -> None:
         RestoreService(Scope(self.scope.actor, cluster, self.scope.database)).require(action, name)
@@ -249,6 +268,23 @@ class RestoreService(Service):
         """The names of all collections by uid, for what the caller may see of them already."""
         here = CollectionRecord.objects.filter(cluster=self.scope.cluster, database=self.scope.database)
         return dict(here.values_list("uid", "name"))
+
+
+def _refuse_contradictions(request: RestoreRequest) -> None:
+    """Raises InvalidRequest: parts of the request do not go together."""
+    part = bool(request.partitions or (request.filter or "").strip())
+    if request.collections is not None and (request.collection or request.target_name or not request.collections):
+        raise InvalidRequest.at(
+            "/collections", "several are restored to their own names: no collection, no target_name"
+        )
+    if len(set(request.collections or ())) < len(request.collections or ()):
+        raise InvalidRequest.at("/collections", "name each once")
+    if request.mode == "data" and request.schema_only:
+        raise InvalidRequest.at("/mode", "data is rows alone, and schema_only none")
+    if part and request.schema_only:
+        raise InvalidRequest.at("/schema_only", "a part is of rows")
+    if part and request.mode == "replace":
+        raise InvalidRequest.at("/mode", "a part of a collection cannot replace all of it: use new or data")
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -2,20 +2,24 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetState:
-    """What counts of a set. Times are aware; ``end_at`` is the moment it holds (S1)."""
+    """What counts of a set. Times are aware; ``end_at`` is the moment it holds (S1).
+
+    ``origin``: a collection was restored from it and has no set of its own.
+    """
 
     set_id: str
     end_at: datetime
     verified: bool = True
     pinned: bool = False
     parent: str | None = None
+    origin: bool = False
     lease_until: datetime | None = None
 
 
@@ -23,7 +27,8 @@ class SetState:
 class Retention:
     """How many are kept: the last ones, and the newest of each of so many hours, days, weeks (from Monday), months.
 
-    Hours and days are those of ``timezone``; one without a verified set is not counted. All zero: every set is kept.
+    Hours and days are those of ``timezone``; one without a verified set is not counted. ``window_days``: every moment
+    of so many days can be restored. All zero: every set is kept.
     """
 
     last: int = 0
@@ -31,6 +36,7 @@ class Retention:
     daily: int = 0
     weekly: int = 0
     monthly: int = 0
+    window_days: int = 0
     timezone: str = "UTC"
 
     @classmethod
@@ -39,7 +45,7 @@ class Retention:
         return cls(**{name: int(counts.get(name) or 0) for name in RULES}, timezone=timezone)
 
 
-RULES = ("last", "hourly", "daily", "weekly", "monthly")
+RULES = ("last", "hourly", "daily", "weekly", "monthly", "window_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,14 @@ class Plan:
     delete: tuple[str, ...] = ()
 
 
-def plan(sets: Iterable[SetState], policy: Retention, now: datetime, window_start: datetime | None = None) -> Plan:
+def plan(sets: Iterable[SetState], policy: Retention, now: datetime) -> Plan:
     """What to keep and what to delete of ``sets``, at ``now``.
 
-    Only verified sets fill a rule. Kept besides: pinned sets, those that a restore holds, the newest verified one, the
-    newest verified one not after ``window_start`` (so that every moment since can be restored), those that are newer
-    than the newest verified (their verification may be to come), and whatever a kept set is built on. The oldest
-    verified one after ``window_start`` is kept too: it grows old enough to take over, where a short rule would let
-    none.
+    Only verified sets fill a rule. Kept besides: pinned sets, those that a restore holds or a restored collection
+    began as, the newest verified one, the newest verified one not after the window's start (so that every moment since
+    can be restored), those that are newer than the newest verified (their verification may be to come), and whatever a
+    kept set is built on. The oldest verified one within the window is kept too: it grows old enough to take over, where
+    a short rule would let none.
     """
     newest = sorted(sets, key=lambda item: (item.end_at, item.set_id), reverse=True)
     verified = [item for item in newest if item.verified]
@@ -76,11 +82,14 @@ def plan(sets: Iterable[SetState], policy: Retention, now: datetime, window_star
             keep(item, "pinned")
         if item.lease_until is not None and item.lease_until > now:
             keep(item, "in use")
+        if item.origin:
+            keep(item, "origin")
         if not verified or item.end_at > verified[0].end_at:
             keep(item, "not verified yet")
     for item in verified[:1]:
         keep(item, "newest verified")
-    if window_start is not None:
+    if policy.window_days:
+        window_start = now - timedelta(days=policy.window_days)
         before = [item for item in verified if item.end_at <= window_start]
         after = [item for item in verified if item.end_at > window_start]
         for item in (*before[:1], *after[-1:]):

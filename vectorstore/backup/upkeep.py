@@ -7,13 +7,24 @@ from django.db.models import Min
 from django.utils import timezone
 
 from vectorstore.backup import drift, scheduler, shipping
+from vectorstore.backup.drill import drill_prefix
+from vectorstore.backup.lineage import gone_for_good, inherited
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.journal import recovery
 from vectorstore.journal.sequence import position
-from vectorstore.models import Backup, BackupPolicy, Cluster, CollectionRecord, Job, JournalEntry, JournalSegment
+from vectorstore.models import (
+    Backup,
+    BackupPolicy,
+    Cluster,
+    CollectionRecord,
+    Job,
+    JobState,
+    JournalEntry,
+    JournalSegment,
+)
 from vectorstore.service import dropping
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
@@ -60,39 +71,86 @@ def watch_drift() -> int:
 
 
 def clean(now: datetime | None = None) -> list[str]:
-    """Retention of all policies, collections whose days are over, leftovers, the journal before the oldest set.
+    """Collections whose days are over, retention of all policies, leftovers, the journal before the oldest set.
 
-    Returns what was removed, in words.
+    Returns what was removed, in words. A step that fails keeps no other from being done.
+
+    Raises:
+        Exception: that of the first step that failed, once all were tried.
     """
     now = now or timezone.now()
-    removed = [f"collection {name}" for name in dropping.purge(now)]
-    for policy in BackupPolicy.objects.all():
-        removed += [f"backup {set_id}" for set_id in scheduler.apply_retention(policy, now)]
-    with backup_place() as place:
-        busy = list(Backup.objects.filter(state="running").values_list("set_id", flat=True))
-        removed += [f"leftovers of {set_id}" for set_id in place.repository.sweep(now, busy)]
-        removed += [f"collection {name}" for name in drop_scratch(now)]
-        removed += [f"segment {name}" for name in prune_journal(place, now)]
-        shipping.drop_local(place.repository.storage, now - timedelta(days=1))
+    removed: list[str] = []
+    failures: list[Exception] = []
+    for step in (_purge, _retain, _sweep, _drop_scratch, _prune, _drop_local):
+        try:
+            removed += step(now)
+        except Exception as error:
+            log.exception("a step of the cleaning failed")
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return removed
 
 
+def _purge(now: datetime) -> list[str]:
+    return [f"collection {name}" for name in dropping.purge(now)]
+
+
+def _retain(now: datetime) -> list[str]:
+    policies = BackupPolicy.objects.all()
+    return [f"backup {set_id}" for policy in policies for set_id in scheduler.apply_retention(policy, now)]
+
+
+def _sweep(now: datetime) -> list[str]:
+    with backup_place() as place:
+        busy = list(Backup.objects.filter(state="running").values_list("set_id", flat=True))
+        return [f"leftovers of {set_id}" for set_id in place.repository.sweep(now, busy)]
+
+
+def _drop_scratch(now: datetime) -> list[str]:
+    return [f"collection {name}" for name in drop_scratch(now)]
+
+
+def _prune(now: datetime) -> list[str]:
+    with backup_place() as place:
+        return [f"segment {name}" for name in prune_journal(place, now)]
+
+
+def _drop_local(now: datetime) -> list[str]:
+    with backup_place() as place:
+        shipping.drop_local(place.repository.storage, now - timedelta(days=1))
+    return []
+
+
 def drop_scratch(now: datetime) -> list[str]:
-    """Drop what restores that failed have loaded, a day after they did: until then they can be taken up again."""
+    """Drop what restores that failed have loaded, a day after they did: until then they can be taken up again.
+
+    What drills have left goes when they are over.
+    """
     dropped = []
-    recent = Job.objects.filter(kind="restore").exclude(finished_at__lt=now - timedelta(days=1))
-    busy = {f"{RESTORE_PREFIX}{params.get('key')}" for params in recent.values_list("params", flat=True)}
     for cluster in Cluster.objects.values_list("name", flat=True):
         try:
             adapter = engine_of(cluster).adapter
             for database in adapter.list_databases():
-                for name in adapter.list_collections(database):
-                    if name.startswith(RESTORE_PREFIX) and name not in busy:
+                found = [name for name in adapter.list_collections(database) if name.startswith(RESTORE_PREFIX)]
+                busy = _busy(now)  # asked afterwards: what was found belongs to a job that is on record
+                for name in found:
+                    if not name.startswith(busy):
                         adapter.drop_collection(database, name)
                         dropped.append(name)
         except VectorStoreError as error:
             log.warning("the cluster %s cannot be tidied: %s", cluster, error.detail)
     return dropped
+
+
+def _busy(now: datetime) -> tuple[str, ...]:
+    """How names begin that are still needed."""
+    restores = Job.objects.filter(kind="restore").exclude(finished_at__lt=now - timedelta(days=1))
+    drills = Job.objects.filter(kind="drill", state__in=(JobState.QUEUED, JobState.RUNNING))
+    return (
+        *(f"{RESTORE_PREFIX}{params.get('key')}" for params in restores.values_list("params", flat=True)),
+        *(drill_prefix(params["backup"]) for params in drills.values_list("params", flat=True)),
+    )
 
 
 def prune_journal(place: BackupPlace, now: datetime) -> list[str]:
@@ -116,23 +174,14 @@ def prune_journal(place: BackupPlace, now: datetime) -> list[str]:
 
 def _needed_from(now: datetime) -> int:
     """The number of the first entry that must stay."""
+    if Backup.objects.filter(state="running").exists():
+        return 0
     oldest: dict[str, int] = {}
-    for backup in Backup.objects.filter(state__in=("running", "succeeded", "verified"), consistency="exact"):
+    for backup in Backup.objects.filter(state__in=("succeeded", "verified"), consistency="exact"):
         for item in backup.collections:
             if "uid" in item and backup.start_seq is not None:
                 oldest[item["uid"]] = min(oldest.get(item["uid"], backup.start_seq + 1), backup.start_seq + 1)
-    beyond = position()[0] + 1
+    gone = gone_for_good(now)
     firsts = JournalEntry.objects.values("uid").annotate(first=Min("seq"))
-    gone = _gone_for_good(now)
     bounds = [oldest.get(row["uid"], row["first"]) for row in firsts if row["uid"] not in gone or row["uid"] in oldest]
-    running = Backup.objects.filter(state="running").exists()
-    return 0 if running else min(bounds, default=beyond)
-
-
-def _gone_for_good(now: datetime) -> set[str]:
-    """Collections that were dropped so long ago that they need not come back from the journal alone."""
-    live = set(CollectionRecord.objects.values_list("uid", flat=True))
-    limit = now - timedelta(days=current().dropped_days)
-    known = set(JournalEntry.objects.values_list("uid", flat=True).distinct())
-    recent = set(JournalEntry.objects.filter(at__gt=limit).values_list("uid", flat=True).distinct())
-    return known - live - recent
+    return min([*bounds, *(origin.after + 1 for origin in inherited(now))], default=position()[0] + 1)

@@ -27,13 +27,17 @@ class BackupChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRequest:
-    """How many are kept: the last ones, and the newest of so many hours, days, weeks, months; all 0 keeps every one."""
+    """How many are kept: the last ones, and the newest of so many hours, days, weeks, months; all 0 keeps every one.
+
+    ``window_days``: whatever the counts, every moment of the last so many days can be restored.
+    """
 
     last: int = 0
     hourly: int = 0
     daily: int = 0
     weekly: int = 0
     monthly: int = 0
+    window_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +74,17 @@ class RestoreRequest:
     ``backup``: the end of that set; ``point_in_time``; ``sequence``: a number of the journal; ``restore_point``: a
     name; ``latest``: the last write; ``before``: the id of a request, just before it wrote.
 
-    ``collection`` may be left out where the set holds one. ``mode`` ``new`` makes ``target_name``; ``replace`` puts it
-    in the place of the live collection, which is kept under another name. ``acknowledge_drift``: go on although others
-    wrote around the gateway at that moment, so that the journal does not have all of it.
+    ``collection`` may be left out where the set holds one; ``collections`` restores several to one moment, each to its
+    own name, and none takes its name before all are proved.
+
+    ``mode`` ``new`` makes ``target_name``; ``replace`` puts it in the place of the live collection, which is kept under
+    another name; ``data`` writes the rows into the live collection, over those with the same keys. ``partitions`` and
+    ``filter`` restore a part. ``acknowledge_drift``: go on although others wrote around the gateway at that moment, so
+    that the journal does not have all of it.
     """
 
     collection: str | None = None
+    collections: list[str] | None = None
     backup: str | None = None
     point_in_time: datetime | None = None
     sequence: int | None = None
@@ -84,7 +93,9 @@ class RestoreRequest:
     before: str | None = None
     target_name: str | None = None
     target_cluster: str | None = None
-    mode: Literal["new", "replace"] = "new"
+    mode: Literal["new", "replace", "data"] = "new"
+    partitions: list[str] | None = None
+    filter: str | None = None
     schema_only: bool = False
     with_indexes: bool = True
     dry_run: bool = False

@@ -46,8 +46,9 @@ class Backup(models.Model):
 class BackupPolicy(models.Model):
     """Back up ``collections`` (names or patterns; ``["*"]`` for all) when ``schedule`` (cron) says so.
 
-    ``retention`` is ``{"last", "hourly", "daily", "weekly", "monthly"}``, how many of each are kept; ``drill_every``:
-    each so-manieth set is restored into a scratch collection and compared; 0 for none.
+    ``retention`` is ``{"last", "hourly", "daily", "weekly", "monthly"}``, how many of each are kept, and
+    ``window_days``; ``drill_every``: each so-manieth set is restored into a scratch collection and compared; 0 for
+    none. ``error`` is ``{"code", "detail"}`` while the last start failed.
     """
 
     name = models.CharField(max_length=150, unique=True)
@@ -61,6 +62,8 @@ class BackupPolicy(models.Model):
     drill_every = models.PositiveSmallIntegerField(default=0)
     enabled = models.BooleanField(default=True)
     last_due_at = models.DateTimeField(null=True, blank=True, help_text="The last time that was acted on.")
+    tried_at = models.DateTimeField(null=True, blank=True, help_text="When a start was tried last.")
+    error = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150, blank=True)
 

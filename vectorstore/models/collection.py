@@ -16,7 +16,8 @@ class CollectionRecord(models.Model):
     ``uid`` is its identity in the journal and in backups: it stays when the name changes.
     ``engine_id`` is Milvus's own number (0 on engines without one); ``generation`` moves with every change
     of the schema; ``auto_id`` says that the gateway mints ids; ``defaults`` maps fields to the values that
-    rows without them get; ``embedding`` is an ``EmbeddingSpec`` as plain data.
+    rows without them get; ``embedding`` is an ``EmbeddingSpec`` as plain data. ``aside_at`` is when the gateway set it
+    aside, to be dropped after some days.
     """
 
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
@@ -36,6 +37,7 @@ class CollectionRecord(models.Model):
         default=True, help_text="Whether its writes are journalled, so that it can be restored to any moment."
     )
     embedding = models.JSONField(null=True, blank=True)
+    aside_at = models.DateTimeField(null=True, blank=True, editable=False)
     generation = models.PositiveBigIntegerField(default=1)
     adopted = models.BooleanField(default=False, help_text="Found in Milvus, not made through this gateway.")
     owner = models.ForeignKey(

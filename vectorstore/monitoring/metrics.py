@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from vectorstore.models import Backup, Drift, Job, JournalEntry, JournalHead, JournalSegment
+from vectorstore.models import Backup, BackupPolicy, Drift, Job, JournalEntry, JournalHead, JournalSegment
 
 _GOOD = ("succeeded", "verified")
 
@@ -66,6 +66,12 @@ def _backups() -> Iterator[Metric]:
         if of_policy["at"] is not None:
             last.add_metric([of_policy["policy__name"] or ""], of_policy["at"].timestamp())
     yield last
+    unstarted = GaugeMetricFamily(
+        "vectorstore_backup_start_failed", "Whether the last start of the policy's backup failed.", labels=["policy"]
+    )
+    for policy in BackupPolicy.objects.filter(enabled=True):
+        unstarted.add_metric([policy.name], policy.error is not None)
+    yield unstarted
     states = GaugeMetricFamily("vectorstore_backups", "Backups by state.", labels=["state"])
     for of_state in Backup.objects.values("state").annotate(number=Count("pk")).order_by("state"):
         states.add_metric([of_state["state"]], of_state["number"])

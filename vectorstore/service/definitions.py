@@ -52,13 +52,24 @@ def definition_of(scope: Scope, known: KnownCollection) -> Definition:
 def changed(scope: Scope, name: str, **notes: Any) -> KnownCollection:
     """The collection was changed: no process may use what it remembers, and the journal gets its new definition.
 
-    ``notes`` go with it: ``born`` says that it began empty, ``origin`` what it was restored from.
+    ``notes`` go with it: ``born`` says that it began empty.
     """
     forget(scope)
     known, state = look_up(scope, name)
     with _told_later():
         ensure_recorded(scope, known, state, **notes)
     return known
+
+
+def announced(definition: Definition, **notes: Any) -> None:
+    """The collection is about to be seen: what it began with comes before whatever is written to it.
+
+    Raises:
+        JournalUnavailable: it must not be seen yet.
+    """
+    told = JournalEntry.objects.filter(uid=definition.uid, op="DEF").exclude(state="void")
+    if not told.exists():
+        _write(definition, {"dropped": False, **notes})
 
 
 def ensure_recorded(scope: Scope, known: KnownCollection, state: State, **notes: Any) -> None:

@@ -1,7 +1,6 @@
 """Collections dropped at once, or set aside for some days and then dropped."""
 
 import logging
-import re
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
@@ -17,9 +16,6 @@ from vectorstore.service.definitions import changed, definition_of, dropped
 from vectorstore.service.write_path import writing
 
 log = logging.getLogger("vectorstore.operations")
-
-_ASIDE = re.compile(r".+__(?:dropped|replaced)_(\d{8}T\d{6})")
-"""Names of collections that were set aside by a drop or by a restore, with the time."""
 
 
 def drop(scope: Scope, known: KnownCollection) -> None:
@@ -43,7 +39,7 @@ def set_aside(scope: Scope, known: KnownCollection) -> str:
     with writing(scope, known, None):
         adapter.rename_collection(scope.database, name, kept)
         adapter.release_collection(scope.database, kept)
-        records.rename(known.record_id, kept)
+        records.set_aside(known.uid, kept)
         CollectionRecord.objects.filter(pk=known.record_id).update(loaded=False)
         shared_state().wrote(scope.address(kept), adapter.now())
         changed(scope, kept)
@@ -59,13 +55,7 @@ def aside_name(name: str, how: str) -> str:
 def purge(now: datetime) -> list[str]:
     """Drop what was set aside more than ``VECTORSTORE_DROPPED_DAYS`` days before ``now``; returns the names."""
     purged = []
-    for record in CollectionRecord.objects.filter(name__contains="__"):
-        match = _ASIDE.fullmatch(record.name)
-        if match is None:
-            continue
-        since = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        if since + timedelta(days=current().dropped_days) > now:
-            continue
+    for record in CollectionRecord.objects.filter(aside_at__lte=now - timedelta(days=current().dropped_days)):
         scope = Scope(cluster=record.cluster, database=record.database)
         try:
             drop(scope, look_up(scope, record.name)[0])

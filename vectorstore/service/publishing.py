@@ -7,16 +7,17 @@ from typing import Any
 from django.db import transaction
 
 from vectorstore.domain.definition import Definition
-from vectorstore.domain.errors import AlreadyExists, VectorStoreError
+from vectorstore.domain.errors import AlreadyExists, Conflict, VectorStoreError
+from vectorstore.journal.locks import key_locks
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import records
-from vectorstore.service.catalogue import look_up
+from vectorstore.service.catalogue import forget, look_up
 from vectorstore.service.context import Scope
-from vectorstore.service.definitions import changed
+from vectorstore.service.definitions import announced, changed
 from vectorstore.service.dropping import aside_name
 from vectorstore.service.engines import engine_of
-from vectorstore.service.write_path import writing
+from vectorstore.service.write_path import lock_folder, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +38,34 @@ def replaced(scope: Scope, name: str) -> Replaced:
     return Replaced(old.uid, aside_name(old.schema.name, "replaced"), tuple(old.aliases))
 
 
-def publish(
-    scope: Scope, scratch: str, definition: Definition, name: str, notes: dict[str, Any], old: Replaced | None
-) -> None:
-    """``scratch`` becomes ``name``; what had the name, ``old``, is kept under another one, and its aliases move.
+def publish(scope: Scope, scratch: str, definition: Definition, notes: dict[str, Any], old: Replaced | None) -> None:
+    """``scratch`` becomes what ``definition`` says, with its name and ``uid``; ``notes`` say what it began with.
 
-    May be repeated after a crash at any place.
+    What had the name, ``old``, is kept under another one, and its aliases move. May be repeated after a crash at any
+    place.
 
     Raises:
         AlreadyExists: without ``old``, the name is taken; nothing was changed.
+        Conflict: another collection than ``old`` has the name; nothing was changed.
     """
-    adapter = engine_of(scope.cluster).adapter
+    adapter, name = engine_of(scope.cluster).adapter, definition.name
     waits = adapter.has_collection(scope.database, scratch)
     if old is None:
         if waits and adapter.has_collection(scope.database, name):
             raise AlreadyExists(f"The name {name!r} was taken meanwhile; restore to another target_name.")
-        _take_name(scope, scratch, definition, name, notes, waits=waits)
+        _take_name(scope, scratch, definition, notes, waits=waits)
         return
     if not adapter.has_collection(scope.database, old.kept):
-        with writing(scope, look_up(scope, name)[0], None):
+        with writing(scope, look_up(scope, name)[0], None) as (known, _):
+            if known.uid != old.uid:
+                raise Conflict(f"The collection {name} was replaced meanwhile; ask again.")
             adapter.rename_collection(scope.database, name, old.kept)
             _move_record(scope, old)
-    _move_record(scope, old)
+    else:  # a former run was cut off: whoever still writes by the old name ends first
+        with key_locks(lock_folder(), old.uid, None):
+            _move_record(scope, old)
     shared_state().wrote(scope.address(old.kept), adapter.now())
-    _take_name(scope, scratch, replace(definition, aliases=()), name, notes, waits=waits)
+    _take_name(scope, scratch, replace(definition, aliases=()), notes, waits=waits)
     for alias in old.aliases:
         adapter.alter_alias(scope.database, alias, name)
     changed(scope, old.kept)
@@ -68,39 +73,34 @@ def publish(
 
 
 def _move_record(scope: Scope, old: Replaced) -> None:
-    """The old collection keeps its identity; whoever looked at it by its new name has left another record."""
+    """The old collection keeps its identity; whoever looked at it by its new name has left another record.
+
+    The caller holds its locks: who writes next learns that the name is another's.
+    """
     where = {"cluster": scope.cluster, "database": scope.database, "name": old.kept}
     with transaction.atomic():
         CollectionRecord.objects.filter(**where).exclude(uid=old.uid).delete()
-        CollectionRecord.objects.filter(uid=old.uid).update(name=old.kept)
+        records.set_aside(old.uid, old.kept)
+    forget(scope)
 
 
-def _take_name(
-    scope: Scope, scratch: str, definition: Definition, name: str, notes: dict[str, Any], *, waits: bool
-) -> None:
-    adapter = engine_of(scope.cluster).adapter
+def _take_name(scope: Scope, scratch: str, definition: Definition, notes: dict[str, Any], *, waits: bool) -> None:
+    """The journal and the record have it before anybody can see it: a write that comes at once finds both."""
+    adapter, name = engine_of(scope.cluster).adapter, definition.name
     if waits:
-        for gone in (scratch, name):
-            records.forget_record(scope, gone)
+        announced(replace(definition, aliases=()), **notes)
+        records.restored(scope, definition, adapter.describe_collection(scope.database, scratch), name)
         adapter.rename_collection(scope.database, scratch, name)
     shared_state().wrote(scope.address(name), adapter.now())
-    _finish(scope, definition, name, notes)
-
-
-def _finish(scope: Scope, definition: Definition, name: str, notes: dict[str, Any]) -> None:
-    adapter = engine_of(scope.cluster).adapter
-    made = adapter.describe_collection(scope.database, name)
-    records.restored(scope, definition, made, name)
     if definition.loaded and definition.indexes:
         adapter.load_collection(scope.database, name, definition.replicas)
     for alias in definition.aliases:
         if not adapter.has_collection(scope.database, alias):
             adapter.create_alias(scope.database, alias, name)
-    changed(scope, name, **notes)
+    changed(scope, name)
 
 
 def take_back(scope: Scope, scratch: str) -> None:
     """Nothing of it stays."""
     with suppress(VectorStoreError):
         engine_of(scope.cluster).adapter.drop_collection(scope.database, scratch)
-    records.forget_record(scope, scratch)

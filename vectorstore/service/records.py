@@ -86,11 +86,19 @@ def change(record_id: int, changes: CollectionChanges) -> None:
 
 
 def rename(record_id: int, new_name: str) -> None:
-    CollectionRecord.objects.filter(pk=record_id).update(name=new_name, generation=F("generation") + 1)
+    """Whoever gives a collection a name means to keep it."""
+    found = CollectionRecord.objects.filter(pk=record_id)
+    found.update(name=new_name, generation=F("generation") + 1, aside_at=None)
+
+
+def set_aside(uid: str, kept: str) -> None:
+    """It is kept under that name for some days."""
+    found = CollectionRecord.objects.filter(uid=uid)
+    found.update(name=kept, generation=F("generation") + 1, aside_at=timezone.now())
 
 
 def restored(scope: Scope, definition: Definition, made: EngineCollection, name: str) -> CollectionRecord:
-    """The record of a collection that was made from a definition; one that is there already is brought up to it."""
+    """The record of a collection that was made from a definition, whose ``uid`` it has; it has the name alone."""
     owner = User.objects.filter(username=definition.owner).first() if definition.owner else None
     schema = replace(definition.schema, name=name, shards=made.schema.shards)
     values: dict[str, Any] = {
@@ -107,14 +115,10 @@ def restored(scope: Scope, definition: Definition, made: EngineCollection, name:
         "owner": owner,
         "adopted": False,
     }
-    record, _ = CollectionRecord.objects.update_or_create(
-        cluster=scope.cluster, database=scope.database, name=name, defaults=values
-    )
+    where = {"cluster": scope.cluster, "database": scope.database, "name": name}
+    with transaction.atomic():
+        CollectionRecord.objects.filter(**where).exclude(uid=definition.uid).delete()
+        record, _ = CollectionRecord.objects.update_or_create(uid=definition.uid, defaults=values | where)
     for index in definition.indexes:
         record_index(record.pk, index, definition.requested.get(index.field, str(index.kind)))
     return record
-
-
-def forget_record(scope: Scope, name: str) -> None:
-    """The record of a collection that is not there, if there is one."""
-    CollectionRecord.objects.filter(cluster=scope.cluster, database=scope.database, name=name).delete()

@@ -43,3 +43,17 @@ class Work(Protocol):
         Raises:
             Interrupted: another worker has the job.
         """
+
+
+class Part:
+    """One of several like pieces of a work: its chunks are its own."""
+
+    def __init__(self, work: Work, name: str) -> None:
+        self._work, self._name = work, name
+        self.check, self.stage, self.progress, self.say = work.check, work.stage, work.progress, work.say
+
+    def finished(self, key: str) -> dict[str, Any] | None:
+        return self._work.finished(f"{self._name}/{key}")
+
+    def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+        self._work.finish(f"{self._name}/{key}", note)

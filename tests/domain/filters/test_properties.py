@@ -10,7 +10,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from milvus_lite.search.filter.parser import parse_expr
 
-from tests.support.evaluate import matches
+from vectorstore.domain.filters.evaluate import matches
 from tests.support.filters import (
     FRAGMENTS,
     PLAIN_NAMES,

@@ -53,17 +53,20 @@ class BackupBody(TypedDict):
 
 
 class RetentionBody(TypedDict):
-    """How many are kept of the last ones, and of hours, days, weeks and months; all 0 keeps every one."""
+    """How many are kept of the last ones, and of hours, days, weeks and months, and in how many of the last days every
+    moment can be restored; all 0 keeps every one."""
 
     last: int
     hourly: int
     daily: int
     weekly: int
     monthly: int
+    window_days: int
 
 
 class PolicyBody(TypedDict):
-    """``next_runs`` are five times, none while it is not enabled."""
+    """``next_runs`` are five times, none while it is not enabled. ``error``, with ``code`` and ``detail``, is there
+    while the last start failed, at ``tried_at``; it is tried again."""
 
     name: str
     collections: list[str]
@@ -75,6 +78,8 @@ class PolicyBody(TypedDict):
     enabled: bool
     next_runs: list[datetime]
     last_due_at: datetime | None
+    tried_at: datetime | None
+    error: dict[str, Any] | None
     created_at: datetime
     created_by: str
 
@@ -174,11 +179,14 @@ def policy_body(row: BackupPolicy, runs: list[datetime]) -> PolicyBody:
             "daily": kept.get("daily", 0),
             "weekly": kept.get("weekly", 0),
             "monthly": kept.get("monthly", 0),
+            "window_days": kept.get("window_days", 0),
         },
         "drill_every": row.drill_every,
         "enabled": row.enabled,
         "next_runs": runs,
         "last_due_at": row.last_due_at,
+        "tried_at": row.tried_at,
+        "error": row.error,
         "created_at": row.created_at,
         "created_by": row.created_by,
     }

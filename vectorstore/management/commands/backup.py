@@ -3,6 +3,7 @@
 import time
 from argparse import ArgumentTypeError
 from contextlib import suppress
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +49,26 @@ class Command(BaseCommand):
         moment.add_argument("--backup", metavar="ID", help="the end of that backup")
         moment.add_argument("--at", type=_moment, metavar="TIME", help="with its offset: 2026-01-02T03:04:05.678+00:00")
         moment.add_argument("--sequence", type=int, metavar="N", help="a number of the journal")
+        moment.add_argument("--restore-point", metavar="NAME", help="a named moment of the collection")
+        moment.add_argument("--before", metavar="REQUEST", help="just before the request with that X-Request-ID wrote")
         moment.add_argument("--latest", action="store_true", help="the last write")
-        restoring.add_argument("--collection", metavar="NAME", help="may be left out where the backup holds one")
+        which = restoring.add_mutually_exclusive_group()
+        which.add_argument("--collection", metavar="NAME", help="may be left out where the backup holds one")
+        which.add_argument("--collections", type=_split, metavar="NAMES", help="several together, with commas between")
         restoring.add_argument("--target", metavar="NAME", help="the name to restore to (default: its own)")
-        restoring.add_argument("--mode", choices=("new", "replace"), default="new")
+        restoring.add_argument(
+            "--target-cluster", metavar="NAME", help="the cluster to restore to (default: --cluster)"
+        )
+        restoring.add_argument(
+            "--mode", choices=("new", "replace", "data"), default="new", help="data: rows into the live collection"
+        )
+        restoring.add_argument("--partitions", type=_split, metavar="NAMES", help="those alone, with commas between")
+        restoring.add_argument("--filter", metavar="EXPRESSION", help="the rows that meet it alone")
+        restoring.add_argument("--schema-only", action="store_true", help="without rows")
+        restoring.add_argument("--without-indexes", dest="with_indexes", action="store_false", help="build none")
+        restoring.add_argument(
+            "--acknowledge-drift", action="store_true", help="although others wrote around the gateway at that moment"
+        )
         restoring.add_argument("--dry-run", action="store_true", help="say what would be read, and restore nothing")
         for each in (creating, verifying, restoring):
             each.add_argument("--wait", action="store_true", help="until it has ended, here if no worker has it")
@@ -96,11 +113,8 @@ class Command(BaseCommand):
             raise CommandError(f"The backup {id} is damaged.")
 
     def _restore(self, at: datetime | None, target: str | None, **options: Any) -> None:
-        request = RestoreRequest(
-            point_in_time=at,
-            target_name=target,
-            **{name: options[name] for name in ("backup", "sequence", "latest", "collection", "mode", "dry_run")},
-        )
+        same = {field.name: options[field.name] for field in fields(RestoreRequest) if field.name in options}
+        request = RestoreRequest(point_in_time=at, target_name=target, **same)
         self._see_to(RestoreService(self._scope).start(request), **options)
 
     def _prune(self, policy: str | None, dry_run: bool, **_: Any) -> None:

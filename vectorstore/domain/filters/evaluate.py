@@ -1,4 +1,7 @@
-"""What a filter means: an evaluation of the tree in Python, to hold the engines against."""
+"""What a filter means: an evaluation of the tree in Python, for rows that no engine holds. The engines find the same.
+
+Conditions on fields that are null are not covered: engines differ in them.
+"""
 
 import operator
 import re
