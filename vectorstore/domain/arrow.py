@@ -23,6 +23,8 @@ from vectorstore.domain.vector import Floats
 DYNAMIC = "$meta"
 PARTITION = "$partition"
 """The column that names each row's partition, in files that hold rows of several."""
+DEFAULT_PARTITION = "_default"
+"""That of rows which name none."""
 
 _SPARSE = pa.struct([("indices", pa.list_(pa.uint32())), ("weights", pa.list_(pa.float32()))])
 _PLAIN: dict[DataType, pa.DataType] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vectorstore.domain.collection import Collection
-from vectorstore.domain.digest import RowHasher, RunningDigest, row_hashes
+from vectorstore.domain.digest import RowHasher, RunningDigest, placed, row_hashes
 from vectorstore.domain.models import RowId
 from vectorstore.journal.changes import Change, Cleared, Gone, Rows
 
@@ -56,7 +56,8 @@ class Ledger:
             return self._save(database, seq, digest)
 
     def advance(self, until: int, changes: Callable[[int], Iterable[tuple[int, Change]]]) -> LedgerState:
-        """Bring it to entry ``until``; ``changes(after)`` gives the committed entries since, oldest first.
+        """Bring it to entry ``until``, unless it is further on; ``changes(after)`` gives the committed entries since,
+        oldest first.
 
         Raises:
             LookupError: it was never begun.
@@ -65,10 +66,29 @@ class Ledger:
             state = _state(database)
             if state is None:
                 raise LookupError("the ledger was never begun")
+            if state.seq >= until:  # another was here first
+                return state
             digest = RunningDigest(state.rows, int(state.digest, 16))
             for seq, change in changes(state.seq):
                 self._apply(database, digest, seq, change)
             return self._save(database, until, digest)
+
+    def placed_state(self, check: Callable[[], None]) -> LedgerState:
+        """The state with the digest that covers the partition of each row too; ``check`` is called on the way.
+
+        Raises:
+            LookupError: it was never begun.
+        """
+        digest = RunningDigest()
+        with self._open() as database:
+            state = _state(database)
+            if state is None:
+                raise LookupError("the ledger was never begun")
+            rows = database.execute("SELECT hash, partition FROM rows")
+            while part := rows.fetchmany(_AT_ONCE):
+                check()
+                digest.add(placed(b"".join(value for value, _ in part), [name for _, name in part]))
+        return LedgerState(state.seq, digest.rows, digest.hex)
 
     def hashes(self, first: RowId | None, last: RowId | None) -> Iterator[tuple[RowId, bytes]]:
         """Key and hash of each row with ``first`` < key ≤ ``last``, keys ascending; None: no bound."""
