@@ -30,7 +30,7 @@ _STRONG = RowQuery(expression="", output_fields=[], consistency=Consistency.STRO
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What Milvus counts, and the time of the gateway's last write then: for what no journal says."""
+    """What Milvus counts, and the time of the gateway's last write then (0: not known): for what no journal says."""
 
     rows: int
     written: int
@@ -50,7 +50,7 @@ def doubt_without_journal(scope: Scope, known: KnownCollection, before: Counted,
     now = count(scope, known)
     if min(before.rows, now.rows) <= read.rows <= max(before.rows, now.rows):
         return ""
-    if now.written == before.written:
+    if now == before:
         raise _other_rows(known, now.rows, read.rows)
     return (
         f"{read.rows} rows of {known.schema.name} were read; Milvus counted {before.rows} before and {now.rows}"

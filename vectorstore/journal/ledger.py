@@ -103,8 +103,8 @@ class Ledger:
             return found[0] if found else None
 
     def forget(self) -> None:
-        for path in (self._path, self._path.with_name(self._path.name + "-journal")):
-            path.unlink(missing_ok=True)
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 
     def _apply(self, database: sqlite3.Connection, digest: RunningDigest, seq: int, change: Change) -> None:
         if isinstance(change, Rows):
@@ -151,6 +151,7 @@ class Ledger:
     @contextmanager
     def _open(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")  # who reads all of it keeps nobody from writing
             database.execute("PRAGMA synchronous = OFF")  # it is made again from the journal
             database.executescript(
                 "CREATE TABLE IF NOT EXISTS rows"
