@@ -208,7 +208,7 @@ class _Import:
             self._rejects.write(number, checked.faults, piece)
         if checked.batch.size:
             replace = self._job.replaces or begun is not None
-            write(self._scope, self._job.collection, checked, self._job.partition, replace=replace)
+            write(self._scope, self._job, checked, replace=replace)
         return checked.batch.size
 
     def _without_repeated(self, checked: Checked, repeated: Any) -> Checked:

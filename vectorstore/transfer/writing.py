@@ -1,23 +1,46 @@
 """The one place where an import writes rows."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from vectorstore.config.settings import current
+from vectorstore.domain.errors import Conflict
+from vectorstore.domain.models import RowId
+from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
 from vectorstore.service.vector_service import VectorService
 from vectorstore.transfer.checking import Checked
+from vectorstore.transfer.source import ImportJob
 
 
-def write(scope: Scope, collection: str, checked: Checked, partition: str | None, *, replace: bool) -> None:
+class _RowsOfOne(VectorService):
+    """Writes to the collection ``uid`` alone, whatever has its name meanwhile."""
+
+    def __init__(self, scope: Scope, uid: str) -> None:
+        super().__init__(scope)
+        self._uid = uid
+
+    @contextmanager
+    def writing(self, known: KnownCollection, keys: Sequence[RowId]) -> Iterator[KnownCollection]:
+        with super().writing(known, keys) as fresh:
+            if fresh.uid != self._uid:
+                raise Conflict(f"The collection {known.schema.name} was replaced since the import was asked for.")
+            yield fresh
+
+
+def write(scope: Scope, job: ImportJob, checked: Checked, *, replace: bool) -> None:
     """Write good rows under the caller's rights, journalled and recorded as any write is.
 
     Raises:
         AlreadyExists: without ``replace``, some of the ids are there already; nothing was written.
+        Conflict: another collection has the name now; nothing was written.
         OutcomeUnknown: Milvus gave no clear answer.
     """
-    service = VectorService(scope)
+    service = _RowsOfOne(scope, job.uid)
     if checked.rows is None:
-        service.write_batch(collection, checked.batch, partition, replace=replace)
+        service.write_batch(job.collection, checked.batch, job.partition, replace=replace)
         return
     act = service.upsert if replace else service.insert  # the caller's rows are checked one by one
     most = current().max_batch_rows
     for start in range(0, len(checked.rows), most):
-        act(collection, checked.rows[start : start + most], partition)
+        act(job.collection, checked.rows[start : start + most], job.partition)
