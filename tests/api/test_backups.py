@@ -1,5 +1,6 @@
 """``backups/``, ``backup-policies/``, ``restores/``, ``restore-points/``, recovery windows and ``drift/``."""
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from vectorstore.access import api_keys
 from vectorstore.access.actor import KeyScopes
 from vectorstore.config.settings import current
 from vectorstore.domain.rows import read_rows
-from vectorstore.models import Backup, BackupPolicy, Drift, Job
+from vectorstore.models import Backup, BackupPolicy, Drift, Job, JournalEntry
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 
@@ -63,7 +64,7 @@ def keys(api: Api, name: str) -> set[str]:
     return {row["id"] for row in found.json()["results"]}
 
 
-def test_a_backup_is_made_described_and_restored(api: Api, filled: str) -> None:
+def test_a_backup_is_made_described_and_restored(api: Api, filled: str, store_folder: Path) -> None:
     set_id = back_up(api, filled, note="first")
     body = api.get(f"backups/{set_id}/").json()
     told = {name: body[name] for name in ("set_id", "kind", "state", "rows", "note", "parent", "policy", "consistency")}
@@ -78,6 +79,17 @@ def test_a_backup_is_made_described_and_restored(api: Api, filled: str) -> None:
     assert body["start_at"] <= body["end_at"]
     assert body["verified_at"] is not None
     assert (body["pinned"], body["error"]) == (False, None)
+    manifest = body["manifest"]
+    assert (manifest["format"], manifest["timeline"], manifest["encryption_key"]) == (2, 1, None)
+    (of,) = manifest["collections"]
+    assert (of["name"], of["rows"], of["digest"], of["doubt"]) == (filled, 3, held["digest"], "")
+    assert sum(file["size_bytes"] for file in of["files"]) == body["size_bytes"]
+    for file in of["files"]:
+        assert hashlib.sha256((store_folder / file["path"]).read_bytes()).hexdigest() == file["sha256"]
+    text = (store_folder / "sets" / set_id / "manifest.json").read_bytes()
+    assert (manifest["sha256"], body["problem"]) == (hashlib.sha256(text).hexdigest(), "")
+    assert body["covered"]["earliest"] == body["end_at"] <= body["covered"]["latest"]
+    assert body["covered"]["gaps"] == []
     api.post(f"collections/{filled}/vectors/delete/", {"ids": ["a"]})
     job = done(api, api.post("restores/", {"backup": set_id, "target_name": f"{filled}_back"}))
     assert job["result"] == {"collection": f"{filled}_back", "rows": 3, "warnings": [], "from": filled}
@@ -321,3 +333,22 @@ def test_encrypted_backups_need_their_key(lite_api: Api, lite_filled: str, bound
 def test_nobody_has_no_backups(anonymous: Api, lite: RunningEngine) -> None:
     for path in ("backups/", "backup-policies/", "restore-points/", "drift/"):
         assert_problem(anonymous.get(path), 401, "not_authenticated")
+
+
+def test_a_set_tells_why_its_manifest_cannot_be_read_and_how_far_its_journal_goes(
+    lite_api: Api, lite_filled: str, store_folder: Path
+) -> None:
+    set_id = back_up(lite_api, lite_filled)
+    address = f"backups/{set_id}/"
+    at = []
+    for key in "xyz":
+        lite_api.post(f"collections/{lite_filled}/vectors/", {"vectors": [{"id": key, "vector": [1, 0, 0, 9]}]})
+        at.append(JournalEntry.objects.latest("seq").at)
+    assert datetime.fromisoformat(lite_api.get(address).json()["covered"]["latest"]) >= at[2]
+    JournalEntry.objects.filter(at=at[1]).delete()
+    assert datetime.fromisoformat(lite_api.get(address).json()["covered"]["latest"]) == at[0]
+    (store_folder / "sets" / set_id / "manifest.json").write_bytes(b"{}")
+    body = lite_api.get(address).json()
+    assert body["manifest"] is None
+    assert "manifest.json" in body["problem"]
+    assert lite_api.get(f"backups/{set_row('docs', state='running', end_at=None).set_id}/").json()["problem"] == ""

@@ -10,7 +10,7 @@ from vectorstore.backup.encryption import Keyring, make_key
 from vectorstore.backup.manifest import Manifest, Moment
 from vectorstore.backup.repository import Repository
 from vectorstore.backup.writer import SetWriter
-from vectorstore.domain.arrow import to_arrow
+from vectorstore.domain.arrow import PARTITION, to_arrow
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.models import DataType
@@ -84,6 +84,12 @@ def rows_of(rows: list[dict[str, Any]], collection: Collection = EVERYTHING) -> 
     return to_arrow(read_rows(rows, collection), collection)
 
 
+def in_partition(rows: pa.RecordBatch, name: str = "") -> pa.RecordBatch:
+    """Rows as a base part has them."""
+    named = pa.repeat(pa.scalar(name, pa.string()), rows.num_rows)
+    return rows.append_column(pa.field(PARTITION, pa.string(), nullable=False), named)
+
+
 def everything(count: int, first: int = 0) -> pa.RecordBatch:
     """Rows of EVERYTHING with the keys from ``first``, with nulls and empty values among them."""
     rows = [row(number, single=number / 7) for number in range(first, first + count)]
@@ -122,11 +128,11 @@ def make_set(
     if base or parent is None:
         with collection.base() as parts:
             for rows in base:
-                parts.write(rows)
+                parts.write(in_partition(rows))
             collection.add_base(parts.close())
     collection.overlay(overlay)
     found = collection.count()
-    collection.close(found.rows, found.hex)
+    collection.close(found)
     moment = {"start": Moment(10, AT), "end": Moment(20, AT), "created": AT}
     return made.seal(**moment, engine="2.3.5", who="alice", note="by hand")[0]
 

@@ -309,4 +309,4 @@ def test_a_set_of_another_database_is_not_there(two: list[str]) -> None:
     assert not BackupService().backups().exists()
     with pytest.raises(NotFound):
         BackupService().describe(row.set_id)
-    assert BackupService(Scope(database="elsewhere")).describe(row.set_id) == row
+    assert BackupService(Scope(database="elsewhere")).describe(row.set_id).row == row

@@ -19,7 +19,7 @@ from vectorstore.domain.arrow import PARTITION
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {"plain": NO_KEYS, "encrypted": KEYS}
-FORMATS = ("v1",)
+FORMATS = ("v1", "v2")
 
 
 @pytest.fixture(params=FORMATS)

@@ -73,7 +73,7 @@ def test_names_that_are_not_known_are_passed_over() -> None:
     data = orjson.loads(write(MANIFEST))
     data["collections"][0]["layers"]["bloom"] = []
     data["collections"][0]["definition"]["compressed"] = True
-    assert read(orjson.dumps({**data, "format": 9, "colour": "red"}), "m") == MANIFEST
+    assert read(orjson.dumps({**data, "format": 9, "colour": "red"}), "m") == replace(MANIFEST, format=9)
 
 
 def test_a_newer_format_is_refused_with_the_version_needed() -> None:

@@ -15,6 +15,7 @@ from tests.backup.made import (
     Unhurried,
     definition,
     everything,
+    in_partition,
     make_set,
     narrow,
     row,
@@ -43,8 +44,9 @@ def test_a_set_holds_base_and_overlay_as_one_state(storage: Storage, scratch: Pa
     rows = list(live_rows(repository.changes("increment", "c1", keys, scratch), definition().schema, scratch))
     found = sorted(key for each in rows for key in each.column("id").to_pylist())
     assert found == [2, 3, 4, 5, 9]
-    wanted = [everything(3, 3), rows_of([row(2, text="new"), row(9)])]
-    assert (manifest.rows, manifest.collections[0].digest) == (5, digest_of(wanted, definition().schema).hex)
+    wanted = [in_partition(everything(3, 3)), in_partition(rows_of([row(2, text="new"), row(9)]))]
+    digest = digest_of(wanted, definition().schema, partitions=True)
+    assert (manifest.rows, manifest.collections[0].digest) == (5, digest.hex)
     assert manifest.encryption_key == (keys.first.id if keys.first else None)
 
 
@@ -54,7 +56,7 @@ def test_rows_keep_their_partitions_where_there_are_several(local: LocalStorage,
     collection = made.collection(of)
     assert PARTITION in collection.schema.names
     collection.overlay([narrow("a", partition="p"), narrow("b", partition="q"), narrow("c"), Cleared("p")])
-    collection.close(3, collection.count().hex)
+    collection.close(collection.count())
     manifest, _ = made.seal(start=Moment(1, AT), end=Moment(2, AT), created=AT)
     assert manifest.collections[0].layers.cleared == ("p",)
     rows = live_rows(repository.changes("s", "c1", Keyring(), scratch), NARROW, scratch)
@@ -75,10 +77,10 @@ def test_a_resumed_run_takes_the_parts_that_are_intact(storage: Storage, scratch
     notes = []
     for number in range(3):
         with killed.base(f"range-{number}") as parts:
-            parts.write(everything(4, number * 4))
+            parts.write(in_partition(everything(4, number * 4)))
             notes.append([asdict(file) for file in parts.close()])
     with killed.base("range-9") as parts:
-        parts.write(everything(1, 100))
+        parts.write(in_partition(everything(1, 100)))
         parts.close()
     spoiled = notes[1][0]["path"]
     storage.write_bytes(spoiled, storage.read_bytes(spoiled)[:-1] + b"x")
@@ -91,12 +93,12 @@ def test_a_resumed_run_takes_the_parts_that_are_intact(storage: Storage, scratch
         kept.append(collection.kept(files))
         if not kept[-1]:
             with collection.base(f"range-{number}") as parts:
-                parts.write(everything(4, number * 4))
+                parts.write(in_partition(everything(4, number * 4)))
                 files = parts.close()
         collection.add_base(files)
     assert kept == [True, False, True]
     found = collection.count()
-    collection.close(found.rows, found.hex)
+    collection.close(found)
     manifest, _ = again.seal(start=Moment(1, AT), end=Moment(2, AT), created=AT)
     assert manifest.rows == 12
     assert not storage.exists("sets/s/collections/c1/base/range-9-00000.parquet")
@@ -110,7 +112,7 @@ def test_parts_that_are_gone_or_of_another_set_are_not_taken(local: LocalStorage
     collection = SetWriter(repository, "s", scratch, keys=Keyring()).collection(definition())
     assert not collection.kept([file])
     with collection.base() as parts:
-        parts.write(everything(3))
+        parts.write(in_partition(everything(3)))
         made = parts.close()
     assert collection.kept(made)
     local.delete(made[0].path)
@@ -124,9 +126,9 @@ def test_a_synthetic_full_set_is_its_chain_in_one(local: LocalStorage, scratch: 
     collection = made.collection(definition())
     with collection.base() as parts:
         for rows in live_rows(repository.changes("increment", "c1", Keyring(), scratch), definition().schema, scratch):
-            parts.write(rows.select(collection.schema.names))
+            parts.write(rows)
         collection.add_base(parts.close())
-    collection.close(chain.rows, chain.collections[0].digest)
+    collection.close(collection.count())
     made.seal(start=chain.start, end=chain.end, created=AT)
     assert verify(repository, "synthetic", Level.ROWS, work, KEYS, scratch).intact
 
@@ -228,7 +230,7 @@ def test_a_worker_that_lost_its_job_seals_nothing(local: LocalStorage, scratch: 
     made = SetWriter(Repository.open(local), "s", scratch, keys=NO_KEYS, check=check)
     collection = made.collection(definition())
     collection.overlay([Rows(everything(2))])
-    collection.close(2, collection.count().hex)
+    collection.close(collection.count())
     lost = True
     with pytest.raises(Interrupted):
         made.seal(start=Moment(1, AT), end=Moment(2, AT), created=AT)

@@ -184,6 +184,8 @@ def test_partitions_count_only_if_asked_for() -> None:
     here, there = (rows.append_column(PARTITION, pa.array([name])) for name in ("here", "there"))
     assert digest_of([here], NARROW) == digest_of([there], NARROW) == digest_of([rows], NARROW)
     assert digest_of([here], NARROW, partitions=True) != digest_of([there], NARROW, partitions=True)
+    unnamed, default = (rows.append_column(PARTITION, pa.array([name])) for name in ("", "_default"))
+    assert digest_of([unnamed], NARROW, partitions=True) == digest_of([default], NARROW, partitions=True)
 
 
 def test_rows_can_be_added_and_taken_away_one_by_one() -> None:

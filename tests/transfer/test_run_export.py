@@ -15,13 +15,14 @@ from tests.transfer.made import SCALARS, VECTORS, row, simple
 from tests.transfer.test_run_import import ID, imported, there
 from vectorstore.access.actor import Actor
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
-from vectorstore.domain.errors import Conflict, EngineFailed, InvalidFilter, InvalidRequest, PermissionDenied
-from vectorstore.domain.models import DataType
-from vectorstore.domain.requests import FieldSpec
+from vectorstore.domain.errors import Conflict, EngineFailed, InvalidFilter, InvalidRequest, NotFound, PermissionDenied
+from vectorstore.domain.models import DataType, Metric
+from vectorstore.domain.requests import CollectionSpec, FieldSpec
 from vectorstore.domain.transfer_requests import ExportRequest
 from vectorstore.service import CollectionService, VectorService
 from vectorstore.service.context import Scope
 from vectorstore.service.work import Cancelled, Interrupted
+from vectorstore.transfer import folders
 from vectorstore.transfer.downloads import open_download
 from vectorstore.transfer.export_service import ExportService
 from vectorstore.transfer.run_export import run_export
@@ -214,3 +215,23 @@ def test_a_cancelled_export_leaves_no_files(empty: str, data_dir: Path) -> None:
     with pytest.raises(Cancelled):
         run_export(Stopping(), Scope(), job.params)
     assert list((data_dir / "transfer").iterdir()) == []
+
+
+def test_a_collection_replaced_on_the_way_is_read_no_further(make: Make) -> None:
+    name = make()
+    VectorService().insert(name, [simple(number) for number in range(30)])
+    job = ExportService().start(name, ExportRequest(format="csv"))
+
+    class Meanwhile(Ledger):
+        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+            super().finish(key, note)
+            if key == "0/part/1":
+                CollectionService().drop(name)
+                CollectionService().create(CollectionSpec(name=name, dimension=8, metric=Metric.L2))
+
+    work = Meanwhile()
+    with pytest.raises(Conflict, match="renamed, replaced or dropped meanwhile"):
+        run_export(work, Scope(), job.params)
+    assert "0/part/2" not in work.chunks
+    with pytest.raises(NotFound):
+        folders.folder(job.params["transfer"])

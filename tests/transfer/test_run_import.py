@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from django.contrib.auth.models import User
 
+from tests.support.access import give
 from tests.support.engines import RunningEngine
 from tests.support.ledger import Ledger
 from tests.transfer.made import SCALARS, VECTORS, WRITE, ndjson, parquet, row, simple
+from vectorstore.access.actor import Actor
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from vectorstore.domain.models import DataType
-from vectorstore.domain.requests import DeleteRequest, FieldSpec, GetRequest, QueryRequest
+from vectorstore.domain.requests import CollectionSpec, DeleteRequest, FieldSpec, GetRequest, QueryRequest
 from vectorstore.domain.rows import read_rows
 from vectorstore.domain.transfer_requests import ImportRequest
 from vectorstore.journal.frame import Op
@@ -453,3 +456,30 @@ def test_rows_go_to_the_partition_named(make: Make, tmp_path: Path) -> None:
     imported(name, parquet(tmp_path / "f.parquet", [simple(n) for n in range(15)]), partition="spring")
     assert {view.name: view.row_count for view in PartitionService().list(name)} == {"_default": 0, "spring": 15}
     assert VectorService().get(name, GetRequest(ids=["s00003"], output_fields=["n"])) == [{"id": "s00003", "n": 3}]
+
+
+TENANT = FieldSpec(name="tenant", type=DataType.VARCHAR, max_length=16)
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["in columns", "row by row"])
+def test_a_collection_that_took_the_name_on_the_way_is_not_written_to(
+    make: Make, tmp_path: Path, limited: bool
+) -> None:
+    name = make(fields=[ID, TENANT, *VECTORS], dynamic_fields=True)
+    spec = CollectionSpec(name=name, fields=[ID, TENANT, *VECTORS], dynamic_fields=True)
+    ann = User.objects.create_user("ann")
+    give(ann, "editor", name, row_filter={"field": "tenant", "op": "eq", "value": "a"} if limited else None)
+    scope = Scope(actor=Actor.of(ann))
+    rows = [{"id": f"r{number:03d}", "tenant": "a", "vector": [float(number)] * 4} for number in range(30)]
+    params = ImportService(scope).start(name, Source(ndjson(tmp_path / "rows.ndjson", rows)), ImportRequest()).params
+
+    class Meanwhile(Ledger):
+        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+            super().finish(key, note)
+            if key == "write/0":
+                CollectionService().drop(name)
+                CollectionService().create(spec)
+
+    with pytest.raises(Conflict, match=f"The collection {name} was replaced"):
+        run_import(Meanwhile(), scope, params)
+    assert there(name) == []

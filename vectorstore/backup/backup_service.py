@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.repository import new_set_id
+from vectorstore.backup.set_details import SetDetails, details_of
 from vectorstore.domain.backup_requests import BackupChanges, BackupRequest
 from vectorstore.domain.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
 from vectorstore.models import Backup, BackupPolicy, Job
@@ -120,12 +121,12 @@ class BackupService(Service):
             raise PermissionDenied(f"{self.scope.actor.name} may not do {action} on all collections of the backup.")
         return row
 
-    def describe(self, set_id: str) -> Backup:
-        """As ``backup``, as an act of its own."""
+    def describe(self, set_id: str) -> SetDetails:
+        """One set with all that is known of it. Raises as ``backup``."""
         row = self.backup(set_id)
         with self.listing("backup.view") as act:
             act.parameters = {"backup": row.set_id}
-            return row
+            return details_of(row)
 
     def update(self, set_id: str, changes: BackupChanges) -> Backup:
         """Pin it, or change its note in the index."""

@@ -5,7 +5,7 @@ What is found is adopted (Milvus is right: the journal gets the differences) or 
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.backup import agreed
 from vectorstore.backup.history import source_of
 from vectorstore.backup.merge import live_rows
+from vectorstore.backup.parts import never
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.shipping import anywhere
 from vectorstore.config.settings import current
@@ -23,7 +24,7 @@ from vectorstore.domain.arrow import PARTITION, from_arrow, to_arrow
 from vectorstore.domain.digest import RowHasher, row_hashes
 from vectorstore.domain.errors import NotFound
 from vectorstore.domain.models import Consistency, LoadState, RowId
-from vectorstore.journal.changes import Rows
+from vectorstore.journal.changes import Change, Rows
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.ledger import Ledger, LedgerState
@@ -94,18 +95,33 @@ def look(scope: Scope, name: str, place: BackupPlace) -> Drift | None:
     )
 
 
-def up_to_date(scope: Scope, known: KnownCollection, place: BackupPlace) -> LedgerState | None:
-    """The ledger, brought up to now; None where what the collection began with is not known."""
-    until = position()[0]
+def up_to_date(
+    scope: Scope,
+    known: KnownCollection,
+    place: BackupPlace,
+    until: int | None = None,
+    check: Callable[[], None] = never,
+) -> LedgerState | None:
+    """The ledger, brought up to now or at least to ``until``; None where what the collection began with is not known.
+
+    ``check`` (``Work.check``) is called for each piece that is read.
+    """
+    until = position()[0] if until is None else until
     settle([known.uid], until)
     ledger = ledger_of(known)
+
+    def since(after: int) -> Iterator[tuple[int, Change]]:
+        for item in changes_since(known.uid, after, until, place.locate):
+            check()
+            yield item
+
     if ledger.state() is not None:
-        return ledger.advance(until, lambda after: changes_since(known.uid, after, until, place.locate))
+        return ledger.advance(until, since)
     try:
         source = source_of(known.uid, until)
     except NotFound:
         return None
-    changes = source.changes(place)
+    changes = source.changes(place, check)
     return ledger.begin(until, (Rows(part, None) for part in live_rows(changes, known.schema, place.scratch)))
 
 

@@ -19,6 +19,7 @@ from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.config.index_config import search_params
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.definition import Definition
+from vectorstore.domain.digest import RowHasher, RunningDigest
 from vectorstore.domain.errors import BackupDamaged, NotFound
 from vectorstore.domain.models import Consistency, DataType, IndexSpec, Metric, RowId
 from vectorstore.domain.vector import Floats
@@ -66,8 +67,11 @@ def _drill(work: Work, scope: Scope, row: Backup, item: dict[str, Any], place: B
         work.stage("loading")
         loader.create()
         rows = live_rows(source.changes(place, work.check), loader.schema, place.scratch)
+        digest = RunningDigest()
+        hasher = RowHasher(loader.schema, partitions=place.repository.manifest(row.set_id).places)
+        rows = _counted(rows, hasher, digest)
         loader.load(_watched(rows, loader.schema.primary.name, found), None)
-        if (loader.digest.rows, loader.digest.hex) != (item["rows"], item["digest"]):
+        if (digest.rows, digest.hex) != (item["rows"], item["digest"]):
             raise BackupDamaged(f"The backup {row.set_id} gives other rows of {item['name']} than it says.")
         work.stage("indexing")
         loader.index()
@@ -116,6 +120,12 @@ def _nearness(queries: Floats, rows: Floats, metric: Metric) -> npt.NDArray[np.f
     if metric is Metric.L2:
         return 2 * product - squares
     return product / np.maximum(np.sqrt(squares), 1e-30)
+
+
+def _counted(rows: Iterator[pa.RecordBatch], hasher: RowHasher, digest: RunningDigest) -> Iterator[pa.RecordBatch]:
+    for part in rows:
+        digest.add(hasher.hashes(part))
+        yield part
 
 
 def _watched(rows: Iterator[pa.RecordBatch], key: str, found: list[_Nearest]) -> Iterator[pa.RecordBatch]:

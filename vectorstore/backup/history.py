@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from django.db.models import Q
+
 from vectorstore.backup.parts import never
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.repository import Repository
@@ -113,8 +115,10 @@ def source_of(uid: str, until: int) -> Source:
 
 
 def newest_set(uid: str, until: int) -> Backup | None:
-    """The newest set that holds the collection and ends by ``until``."""
-    sets = Backup.objects.filter(state__in=READABLE, consistency="exact", end_seq__lte=until).order_by("-end_seq")
+    """The newest verified set that holds the collection and ends by ``until``; where there is none, as after the index
+    was made anew, one that is not verified yet."""
+    good = Q(state="verified") | Q(state="succeeded", error__isnull=True)
+    sets = Backup.objects.filter(good, consistency="exact", end_seq__lte=until).order_by("-state", "-end_seq")
     return next((found for found in sets if any(item["uid"] == uid for item in found.collections)), None)
 
 

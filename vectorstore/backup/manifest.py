@@ -15,8 +15,9 @@ import orjson
 from vectorstore.domain.errors import BackupDamaged, BackupTooNew
 from vectorstore.domain.models import RowId
 
-FORMAT = 1
-MINIMUM_READER = 1
+FORMAT = 2
+"""1: the digests do not cover the partition that a row is in. 2: they do."""
+MINIMUM_READER = 2
 PRODUCT = "vectorstore 0.1.0"
 NAME = "manifest.json"
 CHECKSUM = "manifest.sha256"
@@ -63,7 +64,8 @@ class Layers:
 class CollectionEntry:
     """One collection at ``end``: ``rows`` and ``digest`` (``domain.digest``) are of base, parents and overlay together.
 
-    ``definition`` is the file with its ``domain.definition``; ``grants`` are plain data.
+    ``definition`` is the file with its ``domain.definition``; ``grants`` are plain data. ``doubt`` says why the rows
+    may not be those that the collection should have had; empty where they are.
     """
 
     uid: str
@@ -73,6 +75,7 @@ class CollectionEntry:
     definition: File
     layers: Layers = Layers()
     grants: tuple[dict[str, Any], ...] = ()
+    doubt: str = ""
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -108,6 +111,7 @@ class Manifest:
     note: str = ""
     product: str = PRODUCT
     pymilvus: str = field(default_factory=lambda: version("pymilvus"))
+    format: int = FORMAT
 
     @property
     def rows(self) -> int:
@@ -117,6 +121,15 @@ class Manifest:
     def size(self) -> int:
         """Bytes of its own files, without the parents'."""
         return sum(file.size for file in self.files())
+
+    @property
+    def places(self) -> bool:
+        """Whether its digests cover the partition that a row is in."""
+        return self.format > 1
+
+    @property
+    def doubts(self) -> list[str]:
+        return [entry.doubt for entry in self.collections if entry.doubt]
 
     def files(self) -> Iterator[File]:
         """Every file but the manifest."""
@@ -200,6 +213,7 @@ def _manifest(data: dict[str, Any]) -> Manifest:
         note=_text(data["note"]),
         product=_text(data["product"]),
         pymilvus=_text(data["pymilvus"]),
+        format=data["format"],
     )
 
 
@@ -220,6 +234,7 @@ def _collection(data: dict[str, Any]) -> CollectionEntry:
             whole=_one_of(layers["whole"], (True, False)),
         ),
         grants=tuple(dict(item) for item in data["grants"]),
+        doubt=_text(data.get("doubt", "")),
     )
 
 

@@ -9,14 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vectorstore.backup.seen import SeenKeys
-from vectorstore.domain.arrow import DYNAMIC, PARTITION, arrow_schema
+from vectorstore.domain.arrow import DEFAULT_PARTITION, DYNAMIC, PARTITION, arrow_schema
 from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import BackupDamaged
 from vectorstore.domain.models import DataType
 from vectorstore.journal.changes import Change, Cleared, Gone, Rows
-
-DEFAULT = "_default"
-"""The partition that rows without one are in."""
 
 
 def live_rows(changes: Iterable[Change], collection: Collection, scratch: Path) -> Iterator[pa.RecordBatch]:
@@ -52,8 +49,8 @@ def fold(changes: Iterable[Change], collection: Collection, scratch: Path) -> It
                 yield Cleared()
                 return
             case Cleared(partition=str(partition)):
-                if (partition or DEFAULT) not in cleared:
-                    cleared.append(partition or DEFAULT)
+                if (partition or DEFAULT_PARTITION) not in cleared:
+                    cleared.append(partition or DEFAULT_PARTITION)
             case Gone(keys=keys):
                 named = pa.array(keys, kind)
                 if gone := named.filter(pa.array(seen.add(named))).to_pylist():
@@ -108,6 +105,6 @@ def _in_partitions(rows: pa.RecordBatch, partitions: list[str]) -> npt.NDArray[n
     if not partitions:
         return np.zeros(rows.num_rows, bool)
     # Rows that name no partition are in the default one.
-    wanted = pa.array([*partitions, ""] if DEFAULT in partitions else partitions, pa.string())
+    wanted = pa.array([*partitions, ""] if DEFAULT_PARTITION in partitions else partitions, pa.string())
     found: npt.NDArray[np.bool_] = pc.is_in(rows.column(PARTITION), wanted).to_numpy(zero_copy_only=False)
     return found

@@ -1,5 +1,6 @@
 """The work of a backup: planned, copying, folding, sealed, verified."""
 
+import time
 from typing import Any
 
 from django.db.models import Q
@@ -12,7 +13,7 @@ from vectorstore.backup.manifest import Manifest, Moment
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.backup.verify import Level, Problem, Verdict, verify, verify_journal
 from vectorstore.backup.writer import SetWriter
-from vectorstore.domain.errors import BackupDamaged, NotFound, VectorStoreError
+from vectorstore.domain.errors import BackupDamaged, Conflict, EngineFailed, NotFound, VectorStoreError, WritesHeld
 from vectorstore.journal.reading import settle
 from vectorstore.journal.sequence import position
 from vectorstore.models import Backup, Grant
@@ -23,6 +24,8 @@ from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
 
 _MOST_PROBLEMS = 100
+SETTLE_S = 30.0
+"""How long a backup waits for writes that Milvus has not answered."""
 
 
 def run_backup(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +71,8 @@ def _carry_out(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> Non
         if row.state not in READABLE:
             row.state, row.error = "running", None  # it may have failed in a former run
             row.save(update_fields=["state", "error"])
-            _record(row, *_made(work, scope, row, place))
+            fill(row, *_made(work, scope, row, place))
+            row.save()
         work.stage("verifying")
         _check(work, row, place)
     except Cancelled:
@@ -81,16 +85,24 @@ def _made(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Ma
     try:
         return place.repository.sealed(row.set_id)  # by a former run, which ended before it could say so
     except NotFound:
-        return _make(work, scope, row, place)
-
-
-def _make(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Manifest, str]:
+        pass
     work.stage("pinned")
     wanted = work.finished("collections") or {"names": [item["name"] for item in row.collections]}
     work.finish("collections", wanted)
     captures = [Capture(work, scope, look_up(scope, name)[0]) for name in wanted["names"]]
     parent = row.parent.set_id if row.parent else None
     made = SetWriter(place.repository, row.set_id, place.scratch, keys=place.keys, parent=parent, check=work.check)
+    try:
+        return _make(work, scope, row, place, captures, made)
+    except (Conflict, EngineFailed):  # what was read is not what should be: another try has to read it again
+        work.check()
+        made.abandon()
+        raise
+
+
+def _make(
+    work: Work, scope: Scope, row: Backup, place: BackupPlace, captures: list[Capture], made: SetWriter
+) -> tuple[Manifest, str]:
     began = Moment(min((c.start for c in captures if c.start is not None), default=None), timezone.now())
     work.stage("copying")
     writers, parents, done = [], {}, 0
@@ -102,13 +114,15 @@ def _make(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Ma
             done += capture.read_base(writer, done)
         writers.append(writer)
     work.stage("folding")
+    for capture in captures:
+        capture.settle()
     exact = all(capture.known.point_in_time for capture in captures)
     until, at, timeline = position()
-    settle([capture.known.uid for capture in captures if capture.known.point_in_time], until)
+    _settle(work, [capture.known.uid for capture in captures if capture.known.point_in_time], until)
     for capture, writer in zip(captures, writers, strict=True):
         work.check()
         seq = until if capture.known.point_in_time else None
-        capture.finish(writer, seq, place.locate, parents[capture.known.uid])
+        capture.finish(writer, seq, place, parents[capture.known.uid])
     work.stage("sealing")
     work.check()
     able: Capabilities = engine_of(scope.cluster).capabilities
@@ -124,6 +138,18 @@ def _make(work: Work, scope: Scope, row: Backup, place: BackupPlace) -> tuple[Ma
         who=row.actor,
         note=row.note,
     )
+
+
+def _settle(work: Work, uids: list[str], until: int) -> None:
+    """As ``settle``, and can be stopped meanwhile."""
+    ends = time.monotonic() + SETTLE_S
+    while True:
+        work.check()
+        try:
+            return settle(uids, until, timeout=1.0)
+        except WritesHeld:
+            if time.monotonic() > ends:
+                raise
 
 
 def _parent_end(row: Backup, capture: Capture, place: BackupPlace) -> int | None:
@@ -152,12 +178,6 @@ def _grants(name: str, scope: Scope) -> list[dict[str, Any]]:
     ]
 
 
-def _record(row: Backup, manifest: Manifest, digest: str) -> None:
-    fill(row, manifest, digest)
-    row.state = "succeeded"
-    row.save()
-
-
 def fill(row: Backup, manifest: Manifest, digest: str) -> None:
     """What the index says of a set, from its manifest."""
     row.kind, row.cluster, row.database = manifest.kind, manifest.cluster, manifest.database
@@ -165,7 +185,7 @@ def fill(row: Backup, manifest: Manifest, digest: str) -> None:
     row.start_seq, row.start_at = manifest.start.seq, manifest.start.at
     row.end_seq, row.end_at = manifest.end.seq, manifest.end.at
     row.rows, row.size_bytes, row.manifest_sha256 = manifest.rows, manifest.size, digest
-    row.note, row.actor = manifest.note, manifest.who
+    row.note, row.actor, row.error = manifest.note, manifest.who, _doubt(manifest)
     row.collections = [
         {
             "uid": entry.uid,
@@ -179,31 +199,45 @@ def fill(row: Backup, manifest: Manifest, digest: str) -> None:
 
 
 def _check(work: Work, row: Backup, place: BackupPlace) -> None:
-    """Every byte is read again, then every row."""
+    """Every byte is read again, then every row.
+
+    Raises:
+        BackupDamaged: they are not what was written.
+        Conflict: they are, but not what they should be; the set stays, and says so.
+    """
     verdict = check(work, row, place)
     if not verdict.intact:
         first = verdict.problems[0]
         raise BackupDamaged(f"The backup was written and cannot be read back: {first.path}: {first.detail}")
     for problem in check_journal(work, row, place):
         work.say(f"{problem.path} {problem.detail}")
+    if row.error is not None:
+        raise Conflict(f"The backup {row.set_id} is kept, and is not verified. {row.error['detail']}")
 
 
 def check(work: Work, row: Backup, place: BackupPlace) -> Verdict:
-    """Verify a set and record what came of it.
+    """Verify a set and record what came of it: ``succeeded`` once its bytes are proved, ``verified`` with its rows.
 
     Raises:
         NotFound: it is not on the storage.
     """
+
+    def reached(level: Level) -> None:
+        if level is Level.CHECKSUMS and row.state == "running":
+            row.state = "succeeded"
+            row.save(update_fields=["state"])
+
     try:
-        verdict = verify(place.repository, row.set_id, Level.ROWS, work, place.keys, place.scratch)
+        verdict = verify(place.repository, row.set_id, Level.ROWS, work, place.keys, place.scratch, reached)
     except NotFound:
         Backup.objects.filter(pk=row.pk).update(state="failed", error={"code": "not_found", "detail": "it is gone"})
         raise
-    if verdict.intact:
-        row.state, row.verified_at, row.error = "verified", timezone.now(), None
-    else:
+    if not verdict.intact:
         problems = [{"path": problem.path, "detail": problem.detail} for problem in verdict.problems[:_MOST_PROBLEMS]]
         row.state, row.error = "failed", {"code": "backup_damaged", "problems": problems}
+    else:
+        row.error = _doubt(place.repository.manifest(row.set_id))
+        row.state, row.verified_at = ("succeeded", None) if row.error else ("verified", timezone.now())
     row.save(update_fields=["state", "verified_at", "error"])
     return verdict
 
@@ -221,3 +255,7 @@ def check_journal(work: Work, row: Backup, place: BackupPlace) -> list[Problem]:
             until = later.end_seq or until
             break
     return verify_journal(place.repository.storage, row.start_seq, until, work)
+
+
+def _doubt(manifest: Manifest) -> dict[str, Any] | None:
+    return {"code": "rows_in_doubt", "detail": " ".join(manifest.doubts)} if manifest.doubts else None

@@ -62,10 +62,18 @@ class Verdict:
         return not self.problems
 
 
-def verify(repository: Repository, set_id: str, level: Level, work: Work, keys: Keyring, scratch: Path) -> Verdict:
+def verify(
+    repository: Repository,
+    set_id: str,
+    level: Level,
+    work: Work,
+    keys: Keyring,
+    scratch: Path,
+    reached: Callable[[Level], None] = lambda _: None,
+) -> Verdict:
     """Look at the set and at all that it is built on. A level is not begun where one before it failed.
 
-    Keys are needed for ROWS only.
+    Keys are needed for ROWS only. ``reached`` is told each level that holds.
 
     Raises:
         NotFound: there is no such set.
@@ -93,6 +101,7 @@ def verify(repository: Repository, set_id: str, level: Level, work: Work, keys: 
         if problems:
             return Verdict(held, tuple(problems), len(files), size, rows)
         held = each
+        reached(each)
     return Verdict(held, (), len(files), size, rows)
 
 
@@ -246,7 +255,8 @@ class _Rows:
 
     def _check_outcome(self, entry: CollectionEntry) -> None:
         definition = self._repository.definition(entry)
-        hasher, digest = RowHasher(definition.schema), RunningDigest()
+        hasher = RowHasher(definition.schema, partitions=self._chain[0].places)
+        digest = RunningDigest()
         set_id, check = self._chain[0].set_id, self._work.check
         changes = self._repository.changes(set_id, entry.uid, self._keys, self._scratch, check)
         for rows in live_rows(changes, definition.schema, self._scratch):

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vectorstore.backup.encryption import Keyring
 from vectorstore.backup.manifest import (
@@ -23,11 +25,11 @@ from vectorstore.backup.manifest import (
     Moment,
     write,
 )
-from vectorstore.backup.merge import fold, live_rows
+from vectorstore.backup.merge import fold, live_rows, merged_schema
 from vectorstore.backup.parts import PartWriter, never
 from vectorstore.backup.repository import Repository, folder_of, manifest_checksum
 from vectorstore.backup.storage import CHUNK
-from vectorstore.domain.arrow import PARTITION, arrow_schema
+from vectorstore.domain.arrow import DEFAULT_PARTITION, PARTITION
 from vectorstore.domain.definition import Definition, to_json
 from vectorstore.domain.digest import RunningDigest, digest_of
 from vectorstore.domain.errors import Conflict, NotFound
@@ -40,23 +42,18 @@ class CollectionWriter:
     def __init__(self, made: "SetWriter", definition: Definition, grants: Iterable[dict[str, Any]]) -> None:
         self._set = made
         self._of = definition.schema
-        self._uid, self._name, self._grants = definition.uid, definition.name, tuple(grants)
+        self._definition, self._grants = definition, tuple(grants)
         self._folder = f"{folder_of(made.set_id)}collections/{definition.uid}/"
-        self._schema = arrow_schema(self._of)
-        if definition.partitions:
-            self._schema = self._schema.append(pa.field(PARTITION, pa.string(), nullable=False))
-        text = orjson.dumps(to_json(definition), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        path = f"{self._folder}schema.json"
-        stored = made.repository.storage.write_bytes(path, text)
-        self._definition = File(path, stored.size, stored.sha256)
+        self._schema = merged_schema(self._of)
         self._base: list[File] = []
         self._whole = False
         self._overlay = Layers()
-        self._outcome: tuple[int, str] | None = None
+        self._partitions = set[str]()
+        self._entry: CollectionEntry | None = None
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of base rows: ``$partition`` is one of them where the collection has several partitions."""
+        """The columns of base rows. ``$partition`` is always one of them: partitions can be made meanwhile."""
         return self._schema
 
     def base(self, stem: str = "part") -> PartWriter:
@@ -106,7 +103,8 @@ class CollectionWriter:
                 self._set.check()
                 match change:
                     case Rows(columns=rows):
-                        puts.write(rows.select(self._schema.names))
+                        puts.write(rows)
+                        self._partitions.update(pc.unique(rows.column(PARTITION)).to_pylist())
                     case Gone(keys=gone):
                         deletes.write(pa.RecordBatch.from_arrays([pa.array(gone, keys.field(0).type)], schema=keys))
                     case Cleared(partition=None):
@@ -115,24 +113,43 @@ class CollectionWriter:
                         partitions.append(partition)
             self._overlay = Layers((), puts.close(), deletes.close(), everything or tuple(partitions) or False)
 
-    def count(self) -> RunningDigest:
-        """Rows and digest of what was written, with the parents', by reading it again."""
-        rows = live_rows(self._changes(), self._of, self._set.scratch)
-        return digest_of(rows, self._of)
+    def rows(self, since: Iterable[Change] = ()) -> Iterator[pa.RecordBatch]:
+        """What was written, with the parents', read again; ``since`` (newest first) are changes after it."""
+        return live_rows(chain(since, self._changes()), self._of, self._set.scratch)
 
-    def close(self, rows: int, digest: str) -> None:
-        """``rows`` and ``digest`` are the collection's at S1."""
-        self._outcome = (rows, digest)
+    def count(self, since: Iterable[Change] = ()) -> RunningDigest:
+        """The number of ``rows`` and their digest, in which the partition counts."""
+        return digest_of(self.rows(since), self._of, partitions=True)
+
+    def close(self, counted: RunningDigest, definition: Definition | None = None, doubt: str = "") -> None:
+        """``counted`` and ``definition`` (None: as at the beginning) are the collection's at S1; ``doubt`` is what is
+        to be told to whoever would restore it."""
+        written = definition or self._definition
+        # A write may have come to a partition before the journal had heard that it was made.
+        named = self._partitions - {"", DEFAULT_PARTITION}
+        written = replace(written, partitions=tuple(sorted(named.union(written.partitions))))
+        text = orjson.dumps(to_json(written), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        path = f"{self._folder}schema.json"
+        stored = self._set.repository.storage.write_bytes(path, text)
+        self._entry = CollectionEntry(
+            uid=written.uid,
+            name=written.name,
+            rows=counted.rows,
+            digest=counted.hex,
+            definition=File(path, stored.size, stored.sha256),
+            layers=self._layers(),
+            grants=self._grants,
+            doubt=doubt,
+        )
 
     def entry(self) -> CollectionEntry:
         """
         Raises:
             Conflict: it was not closed.
         """
-        if self._outcome is None:
-            raise Conflict(f"The backup of {self._name} has no count and digest yet.")
-        rows, digest = self._outcome
-        return CollectionEntry(self._uid, self._name, rows, digest, self._definition, self._layers(), self._grants)
+        if self._entry is None:
+            raise Conflict(f"The backup of {self._definition.name} has no count and digest yet.")
+        return self._entry
 
     def _layers(self) -> Layers:
         base = tuple(sorted(self._base, key=lambda file: file.path))
@@ -143,7 +160,7 @@ class CollectionWriter:
         encrypted = made.keys if made.keys.first else None
         yield from made.repository.layer(self._layers(), encrypted, made.scratch, made.check)
         if made.parent is not None and not self._whole:
-            yield from made.repository.changes(made.parent, self._uid, made.keys, made.scratch, made.check)
+            yield from made.repository.changes(made.parent, self._definition.uid, made.keys, made.scratch, made.check)
 
     def _writer(self, stem: str, schema: pa.Schema) -> PartWriter:
         made = self._set
@@ -181,7 +198,7 @@ class SetWriter:
         self._collections: list[CollectionWriter] = []
 
     def collection(self, definition: Definition, grants: Iterable[dict[str, Any]] = ()) -> CollectionWriter:
-        """Begin a collection: its definition is written now."""
+        """Begin a collection."""
         made = CollectionWriter(self, definition, grants)
         self._collections.append(made)
         return made

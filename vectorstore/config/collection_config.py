@@ -22,7 +22,6 @@ MAX_QUERIES = 16_384
 """Milvus's limit of vectors in one search."""
 
 DEFAULT_VARCHAR_ID_BYTES = 256
-DEFAULT_PARTITION = "_default"
 SCRATCH_PREFIX = "_vectorstore_"
 """Names that begin so are the gateway's own, and in no list."""
 RESTORE_PREFIX = f"{SCRATCH_PREFIX}restore_"

@@ -1,10 +1,10 @@
 """What rows come to in 128 bits, whatever order, batches or engine they come from.
 
 Each row is hashed with BLAKE2b-128 and the hashes are added modulo 2^128, so that single rows can be added and taken
-away. The bytes of a row are its key, then its fields in order of their names, ``$meta``, and the partition if asked
-for: first all that has a fixed width (for each field whether it is there, then numbers and vectors as little-endian
-bytes, lengths of the rest), then the rest. Floats are their bits. JSON text is written anew with sorted keys, sparse
-vectors are sorted. Names and types go into every hash as its personalisation.
+away. The bytes of a row are its key, then its fields in order of their names and ``$meta``: first all that has a fixed
+width (for each field whether it is there, then numbers and vectors as little-endian bytes, lengths of the rest), then
+the rest. Floats are their bits. JSON text is written anew with sorted keys, sparse vectors are sorted. Names and types
+go into every hash as its personalisation. Where the partition counts, the hash is hashed again with its name.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vectorstore.domain.arrow import DYNAMIC, PARTITION, arrow_type
+from vectorstore.domain.arrow import DEFAULT_PARTITION, DYNAMIC, PARTITION, arrow_type
 from vectorstore.domain.collection import Collection
 from vectorstore.domain.models import DataType
 
@@ -74,7 +74,7 @@ def digest_of(batches: Iterable[pa.RecordBatch], collection: Collection, *, part
 
 
 class RowHasher:
-    """Hashes the rows of one schema; with ``partitions`` the column ``$partition`` counts too."""
+    """Hashes the rows of one schema; with ``partitions`` the column ``$partition`` counts too (empty: the default)."""
 
     def __init__(self, collection: Collection, *, partitions: bool = False) -> None:
         fields = sorted(collection.fields, key=lambda field: (not field.primary, field.name))
@@ -83,9 +83,7 @@ class RowHasher:
         if collection.dynamic_fields:
             self._columns.append((DYNAMIC, _json))
             layout.append(f"{DYNAMIC} {_JSON}")
-        if partitions:
-            self._columns.append((PARTITION, _text))
-            layout.append(PARTITION)
+        self._partitions = partitions
         self._person = hashlib.blake2b("\n".join(layout).encode(), digest_size=16).digest()
 
     def hashes(self, rows: pa.RecordBatch) -> bytes:
@@ -97,7 +95,8 @@ class RowHasher:
         if not rows.num_rows:
             return b""
         step = max(1, _SLICE_BYTES * rows.num_rows // max(rows.nbytes, 1))
-        return b"".join(self._slice(rows.slice(start, step)) for start in range(0, rows.num_rows, step))
+        found = b"".join(self._slice(rows.slice(start, step)) for start in range(0, rows.num_rows, step))
+        return placed(found, rows.column(PARTITION).to_pylist()) if self._partitions else found
 
     def _slice(self, rows: pa.RecordBatch) -> bytes:
         fixed: list[Bytes] = []
@@ -247,3 +246,11 @@ def _encoder(kind: DataType, element: DataType | None) -> Callable[[pa.Array, np
 def row_hashes(hashes: bytes) -> Iterator[bytes]:
     """Each row's hash by itself."""
     return (hashes[start : start + WIDTH] for start in range(0, len(hashes), WIDTH))
+
+
+def placed(hashes: bytes, partitions: Iterable[str]) -> bytes:
+    """The hashes of rows by the partition that each is in; an empty name is the default one's."""
+    return b"".join(
+        hashlib.blake2b(value + (name or DEFAULT_PARTITION).encode(), digest_size=WIDTH).digest()
+        for value, name in zip(row_hashes(hashes), partitions, strict=True)
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vectorstore.domain.collection import Collection
-from vectorstore.domain.digest import RowHasher, RunningDigest, row_hashes
+from vectorstore.domain.digest import RowHasher, RunningDigest, placed, row_hashes
 from vectorstore.domain.models import RowId
 from vectorstore.journal.changes import Change, Cleared, Gone, Rows
 
@@ -56,7 +56,8 @@ class Ledger:
             return self._save(database, seq, digest)
 
     def advance(self, until: int, changes: Callable[[int], Iterable[tuple[int, Change]]]) -> LedgerState:
-        """Bring it to entry ``until``; ``changes(after)`` gives the committed entries since, oldest first.
+        """Bring it to entry ``until``, unless it is further on; ``changes(after)`` gives the committed entries since,
+        oldest first.
 
         Raises:
             LookupError: it was never begun.
@@ -65,10 +66,29 @@ class Ledger:
             state = _state(database)
             if state is None:
                 raise LookupError("the ledger was never begun")
+            if state.seq >= until:  # another was here first
+                return state
             digest = RunningDigest(state.rows, int(state.digest, 16))
             for seq, change in changes(state.seq):
                 self._apply(database, digest, seq, change)
             return self._save(database, until, digest)
+
+    def placed_state(self, check: Callable[[], None]) -> LedgerState:
+        """The state with the digest that covers the partition of each row too; ``check`` is called on the way.
+
+        Raises:
+            LookupError: it was never begun.
+        """
+        digest = RunningDigest()
+        with self._open() as database:
+            state = _state(database)
+            if state is None:
+                raise LookupError("the ledger was never begun")
+            rows = database.execute("SELECT hash, partition FROM rows")
+            while part := rows.fetchmany(_AT_ONCE):
+                check()
+                digest.add(placed(b"".join(value for value, _ in part), [name for _, name in part]))
+        return LedgerState(state.seq, digest.rows, digest.hex)
 
     def hashes(self, first: RowId | None, last: RowId | None) -> Iterator[tuple[RowId, bytes]]:
         """Key and hash of each row with ``first`` < key ≤ ``last``, keys ascending; None: no bound."""
@@ -83,8 +103,8 @@ class Ledger:
             return found[0] if found else None
 
     def forget(self) -> None:
-        for path in (self._path, self._path.with_name(self._path.name + "-journal")):
-            path.unlink(missing_ok=True)
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 
     def _apply(self, database: sqlite3.Connection, digest: RunningDigest, seq: int, change: Change) -> None:
         if isinstance(change, Rows):
@@ -131,6 +151,7 @@ class Ledger:
     @contextmanager
     def _open(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")  # who reads all of it keeps nobody from writing
             database.execute("PRAGMA synchronous = OFF")  # it is made again from the journal
             database.executescript(
                 "CREATE TABLE IF NOT EXISTS rows"

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from vectorstore.access.rights import EVERYTHING, Limits
 from vectorstore.adapters.collection_calls import EngineCollection
 from vectorstore.domain.collection import Collection, Field
-from vectorstore.domain.errors import InvalidRequest, NotFound
+from vectorstore.domain.errors import Conflict, InvalidRequest, NotFound
 from vectorstore.domain.models import Consistency, IndexSpec, IndexState
 from vectorstore.domain.requests import EmbeddingSpec
 from vectorstore.domain.row_filter import RowFilter
@@ -131,6 +131,25 @@ def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
     if known.schema.name != name:
         state = shared_state().read(scope.address(known.schema.name))
     return known, state
+
+
+def require_same(scope: Scope, known: KnownCollection) -> None:
+    """That the name still means ``known``, with its fields, in Milvus too: for what goes by the name for a long time.
+
+    Raises:
+        Conflict: it was renamed, replaced or dropped, or its fields were changed.
+    """
+    name = known.schema.name
+    record = CollectionRecord.objects.filter(cluster=scope.cluster, database=scope.database, name=name).first()
+    try:
+        there = known.engine.adapter.describe_collection(scope.database, name)
+    except NotFound:
+        there = None
+    if record is None or there is None or record.uid != known.uid or record.engine_id not in (there.engine_id, PENDING):
+        raise Conflict(f"The collection {name} was renamed, replaced or dropped meanwhile.")
+    if with_record(there.schema, record).fields != known.schema.fields:
+        forget(scope)
+        raise Conflict(f"The fields of {name} were changed meanwhile; try again.")
 
 
 def consistency_for(asked: Consistency | None, known: KnownCollection, state: State) -> Consistency:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vectorstore.adapters.read_calls import RowQuery
-from vectorstore.config.collection_config import DEFAULT_PARTITION
+from vectorstore.domain.arrow import DEFAULT_PARTITION
 from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
 from vectorstore.domain.models import LoadState
 from vectorstore.service.catalogue import KnownCollection, consistency_for

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as changed
 
 from vectorstore.adapters.read_calls import RowQuery
-from vectorstore.config.collection_config import DEFAULT_PARTITION
+from vectorstore.domain.arrow import DEFAULT_PARTITION
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.filters import Node, everything, ids_in, serialise
 from vectorstore.domain.models import Consistency, RowId

@@ -1,6 +1,7 @@
 """Rows: written, read, counted, deleted."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from vectorstore.config.settings import current
@@ -55,7 +56,7 @@ class VectorService(RowReads):
     ) -> list[RowId]:
         """``given`` are the ids that may be taken: those that we made are not."""
         act.ids = batch.size
-        with writing(self.scope, act.known, given) as (known, _):
+        with self.writing(act.known, given) as known:
             if absent_at is None or written_by_others(known, absent_at):
                 _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
             undone = partial(row_calls.none_there, self.scope, known, batch.ids)
@@ -80,13 +81,19 @@ class VectorService(RowReads):
 
     def _upsert(self, act: CollectionOperation, batch: Batch, partition: str) -> None:
         act.ids = batch.size
-        with writing(self.scope, act.known, batch.ids) as (known, _):
+        with self.writing(act.known, batch.ids) as known:
             if not known.is_whole:
                 mine = set(row_calls.existing(self.scope, known, batch.ids))
                 _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, batch.ids)) - mine)
             with journalled(known, put(known, batch, partition, "upsert")) as applied:
                 row_calls.replace(self.scope, known.whole, batch, partition, applied)
         act.rows = batch.size
+
+    @contextmanager
+    def writing(self, known: KnownCollection, keys: Sequence[RowId]) -> Iterator[KnownCollection]:
+        """Hold the right to write ``keys``, with the collection as it is then; see ``service.write_path.writing``."""
+        with writing(self.scope, known, keys) as (fresh, _):
+            yield fresh
 
     def write_batch(
         self,

@@ -7,6 +7,7 @@ from vectorstore.adapters.read_calls import LARGEST_INT64, RowQuery
 from vectorstore.domain.errors import Conflict, EngineFailed
 from vectorstore.domain.models import Consistency, RowId
 from vectorstore.optimization.shared_state import shared_state
+from vectorstore.service.catalogue import require_same
 from vectorstore.service.context import Scope
 from vectorstore.service.expressions import read_filter, write
 from vectorstore.service.operation import CollectionOperation, Service
@@ -50,8 +51,9 @@ class _Export:
     def __init__(self, work: Work, scope: Scope, job: ExportJob, act: CollectionOperation) -> None:
         known = act.known
         if known.uid != job.uid:
+            folders.remove(job.transfer)
             raise Conflict(f"The collection {job.collection} was replaced since the export was asked for.")
-        self._work, self._scope, self._job = work, scope, job
+        self._work, self._scope, self._job, self._known = work, scope, job, known
         self._adapter, self._schema = known.engine.adapter, known.schema
         self._home = folders.folder(job.transfer)
         self._projection = Projection.of(known, job.output_fields)
@@ -112,12 +114,25 @@ class _Export:
             note = self._work.finished(key)
             if note is None or not (self._home / name).is_file():
                 note = self._part(name, after, rows, total)
+                self._require_same()
                 self._work.finish(key, note)
             parts.append(name)
             rows += note["rows"]
             if note["last"] is None:
                 return rows, parts
             after = note["last"]
+
+    def _require_same(self) -> None:
+        """What was read is of the collection that was asked for; else nothing of it stays.
+
+        Raises:
+            Conflict: another one has the name now.
+        """
+        try:
+            require_same(self._scope, self._known)
+        except Conflict:
+            folders.remove(self._job.transfer)
+            raise
 
     def _part(self, name: str, after: RowId | None, before: int, total: int) -> dict[str, Any]:
         """Rows after the key ``after`` until the part is large enough; ``last`` is None where there are no more."""

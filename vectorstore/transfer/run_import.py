@@ -220,7 +220,7 @@ class _Import:
             self._rejects.write(number, checked.faults, piece)
         if checked.batch.size:
             sent = sys.maxsize if self._job.replaces else begun.sent
-            write(self._scope, self._job.collection, checked, self._job.partition, sent=sent, absent_at=begun.absent_at)
+            write(self._scope, self._job, checked, sent=sent, absent_at=begun.absent_at)
         return checked.batch.size
 
     def _begin(self, number: int, checked: Checked) -> Begun:

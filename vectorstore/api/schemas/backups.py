@@ -5,9 +5,11 @@ from typing import Any, TypedDict
 
 from vectorstore.api.openapi import Schema
 from vectorstore.backup.drift import Differences
+from vectorstore.backup.manifest import File, Manifest
 from vectorstore.backup.policy_service import POLICY_NAME
 from vectorstore.backup.restore_service import RecoveryWindow
 from vectorstore.backup.retention import Plan
+from vectorstore.backup.set_details import Covered, SetDetails
 from vectorstore.models import Backup, BackupPolicy, Drift, RestorePoint
 
 Json = dict[str, Any]
@@ -50,6 +52,55 @@ class BackupBody(TypedDict):
     created_at: datetime
     verified_at: datetime | None
     error: dict[str, Any] | None
+
+
+class FileBody(TypedDict):
+    """``sha256`` is of the bytes that lie at ``path`` on the backup storage."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    rows: int
+
+
+class ManifestCollectionBody(TypedDict):
+    """``doubt`` says why its rows may not be those that it should have had."""
+
+    name: str
+    rows: int
+    digest: str
+    doubt: str
+    files: list[FileBody]
+
+
+class ManifestBody(TypedDict):
+    """``sha256`` is the manifest's own; ``encryption_key`` names the key that the files are encrypted with."""
+
+    format: int
+    sha256: str
+    product: str
+    pymilvus: str
+    engine: str
+    timeline: int
+    encryption_key: str | None
+    collections: list[ManifestCollectionBody]
+
+
+class CoveredBody(TypedDict):
+    """``gaps`` are stretches, each from and until, in which nobody knows what a collection held."""
+
+    earliest: datetime
+    latest: datetime
+    gaps: list[list[datetime]]
+
+
+class BackupDetailsBody(BackupBody):
+    """``manifest`` is null while the set is being made, and where it cannot be read: ``problem`` says why. ``covered``
+    are the moments that can be restored from the set and the journal over it; null where it holds no exact one."""
+
+    manifest: ManifestBody | None
+    problem: str
+    covered: CoveredBody | None
 
 
 class RetentionBody(TypedDict):
@@ -154,6 +205,45 @@ def backup_body(row: Backup) -> BackupBody:
         "verified_at": row.verified_at,
         "error": row.error,
     }
+
+
+def details_body(found: SetDetails) -> BackupDetailsBody:
+    return {
+        **backup_body(found.row),
+        "manifest": _manifest(found.manifest, found.sha256) if found.manifest else None,
+        "problem": found.problem,
+        "covered": _covered(found.covered) if found.covered else None,
+    }
+
+
+def _manifest(manifest: Manifest, sha256: str) -> ManifestBody:
+    return {
+        "format": manifest.format,
+        "sha256": sha256,
+        "product": manifest.product,
+        "pymilvus": manifest.pymilvus,
+        "engine": manifest.engine,
+        "timeline": manifest.timeline,
+        "encryption_key": manifest.encryption_key,
+        "collections": [
+            {
+                "name": entry.name,
+                "rows": entry.rows,
+                "digest": entry.digest,
+                "doubt": entry.doubt,
+                "files": [_file(file) for file in entry.files],
+            }
+            for entry in manifest.collections
+        ],
+    }
+
+
+def _file(file: File) -> FileBody:
+    return {"path": file.path, "size_bytes": file.size, "sha256": file.sha256, "rows": file.rows}
+
+
+def _covered(covered: Covered) -> CoveredBody:
+    return {"earliest": covered.earliest, "latest": covered.latest, "gaps": [list(gap) for gap in covered.gaps]}
 
 
 def _held(item: Json) -> HeldBody:

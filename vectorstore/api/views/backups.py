@@ -7,10 +7,12 @@ from vectorstore.api.openapi import NAME_PATTERN
 from vectorstore.api.operation import operation
 from vectorstore.api.schemas.backups import (
     BackupBody,
+    BackupDetailsBody,
     BackupSchema,
     RestorePointBody,
     WindowBody,
     backup_body,
+    details_body,
     point_body,
     window_body,
 )
@@ -56,9 +58,10 @@ class BackupsView(_BackupView):
 
 
 class BackupView(_BackupView):
-    @operation("Describe a backup", answer=BackupBody)
-    def get(self, set_id: str) -> BackupBody:
-        return backup_body(self.service.describe(set_id))
+    @operation("Describe a backup", answer=BackupDetailsBody)
+    def get(self, set_id: str) -> BackupDetailsBody:
+        """With what its manifest tells, the checksum of each file, and the moments that it covers."""
+        return details_body(self.service.describe(set_id))
 
     @operation("Change a backup", body=BackupChanges, answer=BackupBody)
     def patch(self, body: BackupChanges, set_id: str) -> BackupBody:
