@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.support import filters as made
 from tests.support.adapters import reach
 from tests.support.engines import RunningEngine
-from vectorstore.domain.filters.evaluate import matches
 from vectorstore.adapters.capabilities import Capabilities
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import UnsupportedByEngine
 from vectorstore.domain.filters import Compare, FieldRef, Literal, Node, check, ids_in, serialise, tree
+from vectorstore.domain.filters.evaluate import matches
 from vectorstore.domain.models import Consistency, DataType, IndexKind, IndexSpec, Metric
 from vectorstore.domain.rows import read_rows
 

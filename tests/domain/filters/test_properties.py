@@ -10,7 +10,6 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from milvus_lite.search.filter.parser import parse_expr
 
-from vectorstore.domain.filters.evaluate import matches
 from tests.support.filters import (
     FRAGMENTS,
     PLAIN_NAMES,
@@ -38,6 +37,7 @@ from vectorstore.domain.filters import (
     serialise,
     tree,
 )
+from vectorstore.domain.filters.evaluate import matches
 
 LITE = Dialect(
     json_path_in=False,
