@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.support.engines import RunningEngine
 from tests.support.work import LedgerWork
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.backup import capture, drift
+from vectorstore.backup import run_restore as run_restore_module
 from vectorstore.backup.history import newest_set
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.run_backup import run_backup, run_verify
@@ -268,3 +270,15 @@ def test_a_backup_that_waits_for_a_write_can_be_cancelled(name: str) -> None:
         back_up(name, work=Impatient())
     assert (files(), Backup.objects.count()) == ([], 0)
     JournalEntry.objects.filter(op="PUT").update(state="committed")
+
+
+def test_a_restore_keeps_the_set_while_it_proves_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup = back_up(name)
+    monkeypatch.setattr(run_restore_module, "_HOLD", timedelta(microseconds=4))
+    leases = list[Any]()
+    work = Meanwhile(
+        checksums=lambda: Backup.objects.update(lease_until=None),
+        created=lambda: leases.append(Backup.objects.get(pk=backup.pk).lease_until),
+    )
+    run_restore(work, Scope(), params(name, backup.end_seq))
+    assert leases != [None]

@@ -50,6 +50,7 @@ def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, A
             return _dry(source, fitted, params)
         hold = _holding(source, place, work)
         hold()
+        work = _Held(work, hold)
         _prove(work, source, place)
         engine = engine_of(target.cluster)
         scratch = f"{RESTORE_PREFIX}{params['key']}"
@@ -111,6 +112,14 @@ def _holding(source: Source, place: BackupPlace, work: Work) -> Callable[[], Non
             held_at = time.monotonic()
 
     return check
+
+
+class _Held:
+    """The work, each of whose checks keeps the sets too."""
+
+    def __init__(self, work: Work, check: Callable[[], None]) -> None:
+        self.check, self.stage, self.progress, self.say = check, work.stage, work.progress, work.say
+        self.finished, self.finish = work.finished, work.finish
 
 
 def _plan(source: Source, place: BackupPlace, target: Scope, name: str) -> tuple[Definition, Fit]:
