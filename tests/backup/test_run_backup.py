@@ -21,11 +21,11 @@ from vectorstore.backup.place import backup_place
 from vectorstore.backup.run_backup import run_backup, run_verify
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.domain.batch import Batch
-from vectorstore.domain.errors import Conflict, EngineFailed, VectorStoreError
+from vectorstore.domain.errors import Conflict, EngineFailed, JournalBroken, VectorStoreError
 from vectorstore.domain.models import Metric
 from vectorstore.domain.requests import CollectionSpec
 from vectorstore.journal.sequence import position
-from vectorstore.journal.writer import writer
+from vectorstore.journal.writer import folder, writer
 from vectorstore.models import Backup, CollectionRecord, Drift, JournalEntry
 from vectorstore.service import CollectionService, PartitionService, VectorService
 from vectorstore.service.catalogue import forget, look_up
@@ -282,3 +282,17 @@ def test_a_restore_keeps_the_set_while_it_proves_it(name: str, monkeypatch: pyte
     )
     run_restore(work, Scope(), params(name, backup.end_seq))
     assert leases != [None]
+
+
+def test_a_damaged_journal_keeps_nobody_from_making_a_new_base(name: str) -> None:
+    writer().flush()
+    entry = JournalEntry.objects.filter(op="PUT").select_related("segment").latest("seq")
+    path = folder() / entry.segment.name
+    content = bytearray(path.read_bytes())
+    content[entry.offset + 100] ^= 1
+    path.write_bytes(content)
+    with backup_place() as place, pytest.raises(JournalBroken):
+        drift.up_to_date(Scope(), look_up(Scope(), name)[0], place)
+    assert back_up(name, work=Busy(name)).state == "verified"
+    with backup_place() as place:
+        assert drift.look(Scope(), name, place) is None
