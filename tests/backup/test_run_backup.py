@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from tests.support.engines import RunningEngine
 from tests.support.work import LedgerWork
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.backup import capture, drift
+from vectorstore.backup import run_restore as run_restore_module
 from vectorstore.backup.history import newest_set
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.run_backup import run_backup, run_verify
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.domain.batch import Batch
-from vectorstore.domain.errors import Conflict, EngineFailed, VectorStoreError
+from vectorstore.domain.errors import Conflict, EngineFailed, JournalBroken, VectorStoreError
 from vectorstore.domain.models import Metric
 from vectorstore.domain.requests import CollectionSpec
 from vectorstore.journal.sequence import position
-from vectorstore.journal.writer import writer
+from vectorstore.journal.writer import folder, writer
 from vectorstore.models import Backup, CollectionRecord, Drift, JournalEntry
 from vectorstore.service import CollectionService, PartitionService, VectorService
 from vectorstore.service.catalogue import forget, look_up
@@ -268,3 +270,29 @@ def test_a_backup_that_waits_for_a_write_can_be_cancelled(name: str) -> None:
         back_up(name, work=Impatient())
     assert (files(), Backup.objects.count()) == ([], 0)
     JournalEntry.objects.filter(op="PUT").update(state="committed")
+
+
+def test_a_restore_keeps_the_set_while_it_proves_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup = back_up(name)
+    monkeypatch.setattr(run_restore_module, "_HOLD", timedelta(microseconds=4))
+    leases = list[Any]()
+    work = Meanwhile(
+        checksums=lambda: Backup.objects.update(lease_until=None),
+        created=lambda: leases.append(Backup.objects.get(pk=backup.pk).lease_until),
+    )
+    run_restore(work, Scope(), params(name, backup.end_seq))
+    assert leases != [None]
+
+
+def test_a_damaged_journal_keeps_nobody_from_making_a_new_base(name: str) -> None:
+    writer().flush()
+    entry = JournalEntry.objects.filter(op="PUT").select_related("segment").latest("seq")
+    path = folder() / entry.segment.name
+    content = bytearray(path.read_bytes())
+    content[entry.offset + 100] ^= 1
+    path.write_bytes(content)
+    with backup_place() as place, pytest.raises(JournalBroken):
+        drift.up_to_date(Scope(), look_up(Scope(), name)[0], place)
+    assert back_up(name, work=Busy(name)).state == "verified"
+    with backup_place() as place:
+        assert drift.look(Scope(), name, place) is None

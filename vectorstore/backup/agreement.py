@@ -14,7 +14,7 @@ from vectorstore.backup.history import newest_set
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.writer import CollectionWriter
 from vectorstore.domain.digest import RunningDigest
-from vectorstore.domain.errors import EngineFailed
+from vectorstore.domain.errors import BackupDamaged, BackupKeyMissing, EngineFailed, JournalBroken, NotFound
 from vectorstore.domain.models import Consistency
 from vectorstore.journal.changes import Rows
 from vectorstore.journal.ledger import LedgerState
@@ -75,8 +75,7 @@ class Agreement:
         Raises:
             EngineFailed: Milvus holds other rows than it gave.
         """
-        state = up_to_date(self.scope, self.known, self.place, self.until, self.check)
-        if state is None:
+        if not self._has_ledger():
             self._begin(read)
             return ""
         state = ledger_of(self.known).placed_state(self.check)
@@ -93,6 +92,13 @@ class Agreement:
             f"Milvus has {read.rows} rows of {self.known.schema.name} and the journal {state.rows}, or they are not the"
             " same: others wrote around the gateway. The backup holds what Milvus held. Adopt or revert the drift."
         )
+
+    def _has_ledger(self) -> bool:
+        """Not where the journal or the set before is damaged: this one is a new base."""
+        try:
+            return up_to_date(self.scope, self.known, self.place, self.until, self.check) is not None
+        except (JournalBroken, BackupDamaged, BackupKeyMissing, NotFound):
+            return False
 
     def _begin(self, read: RunningDigest) -> None:
         """What the collection began with was not known: it is what was read, if Milvus counts as many."""

@@ -109,6 +109,7 @@ def _prepare(work: Work, target: Scope, scratch: str, params: dict[str, Any], pl
         work.say(warning)
     hold = _holding(source, place, work)
     hold()
+    work = _Held(work, hold)
     _prove(work, source, place)
     if params["dry_run"]:
         return {"result": _dry(work, source, place, fitted, params)}
@@ -173,6 +174,14 @@ def _holding(source: Source, place: BackupPlace, work: Work) -> Callable[[], Non
             held_at = time.monotonic()
 
     return check
+
+
+class _Held:
+    """The work, each of whose checks keeps the sets too."""
+
+    def __init__(self, work: Work, check: Callable[[], None]) -> None:
+        self.check, self.stage, self.progress, self.say = check, work.stage, work.progress, work.say
+        self.finished, self.finish = work.finished, work.finish
 
 
 def _plan(source: Source, place: BackupPlace, target: Scope, name: str) -> tuple[Definition, Fit]:
