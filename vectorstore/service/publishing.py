@@ -34,7 +34,7 @@ def replaced(scope: Scope, name: str) -> Replaced:
         NotFound: nothing has the name.
     """
     old = look_up(scope, name)[0]
-    return Replaced(old.uid, aside_name(old.schema.name, "replaced"), tuple(old.aliases))
+    return Replaced(old.uid, aside_name(scope, old.schema.name, "replaced"), tuple(old.aliases))
 
 
 def publish(
