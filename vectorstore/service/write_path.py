@@ -8,9 +8,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from vectorstore.config.settings import current
 from vectorstore.domain.arrow import to_arrow
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import (
@@ -26,7 +24,7 @@ from vectorstore.domain.models import RowId
 from vectorstore.journal import recovery
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
-from vectorstore.journal.locks import key_locks
+from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.writer import writer
 from vectorstore.monitoring import request_id
@@ -70,10 +68,6 @@ def writing(
         with key_locks(lock_folder(), known.uid, None):
             redrive(scope, known)
     raise WritesHeld("Writes to the collection keep losing their answers; look at Milvus's log.", retry_after=5)
-
-
-def lock_folder() -> Path:
-    return current().data_dir / "locks"
 
 
 @contextmanager
