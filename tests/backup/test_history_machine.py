@@ -1,4 +1,4 @@
-"""Every operation in random order, beside a model in plain Python: each entry of the journal is a state that comes back.
+"""Every operation in random order beside a model in plain Python: each entry of the journal is a state to return to.
 
 ``HISTORY_SEED`` repeats a run; what fails is shortened to the fewest steps.
 """
