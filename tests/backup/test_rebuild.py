@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from tests.backup.test_run_restore import back_up, held, params_of, rows
+from tests.backup.test_run_restore import back_up, held, params, params_of, rows
 from tests.support.engines import RunningEngine
 from tests.support.work import LedgerWork
 from vectorstore.backup.history import uid_at
@@ -19,10 +19,10 @@ from vectorstore.backup.rebuild import rebuild
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.backup.shipping import ship
 from vectorstore.config.settings import current
-from vectorstore.domain.errors import Conflict
+from vectorstore.domain.errors import Conflict, JournalUnavailable
 from vectorstore.domain.models import Metric
 from vectorstore.domain.requests import CollectionSpec, DeleteRequest
-from vectorstore.journal import writer
+from vectorstore.journal import segment, writer
 from vectorstore.journal.sequence import position
 from vectorstore.models import CollectionRecord, JournalEntry
 from vectorstore.service import CollectionService, VectorService, catalogue, definitions
@@ -51,6 +51,15 @@ def _lose_the_database() -> None:
     definitions._recorded.clear()
     call_command("flush", interactive=False, verbosity=0)
     catalogue.forget(Scope())
+
+
+def _lose_the_machine(name: str) -> None:
+    """With its database, its journal and its Milvus; what was not shipped is nowhere."""
+    writer.discard()
+    for path in (current().data_dir / "journal").rglob("*.seg"):
+        path.unlink()
+    catalogue.look_up(Scope(), name)[0].engine.adapter.drop_collection("default", name)
+    _lose_the_database()
 
 
 def _history(name: str) -> dict[str, Any]:
@@ -136,3 +145,74 @@ def test_a_segment_that_is_nowhere_is_named(name: str) -> None:
         _lose_the_database()
         found = rebuild(LedgerWork(), place)
     assert len(found.gaps) == 1
+
+
+def test_what_was_in_an_open_segment_of_a_lost_machine_is_lost(name: str) -> None:
+    wanted = _history(name)
+    writer.writer().seal()
+    last = position()[0]
+    VectorService().insert(name, rows("unshipped"))
+    assert position()[0] > last
+    with backup_place() as place:
+        ship(place.repository.storage)
+        _lose_the_machine(name)
+        found = rebuild(LedgerWork(), place)
+        assert (found.gaps, found.problems) == ([], [])
+    assert position()[0] == last
+    told = io.StringIO()
+    _lose_the_database()
+    call_command("backup", "scan", stdout=told)
+    assert f"up to entry {last}, of" in told.getvalue()
+    uid = uid_at("default", "default", name, last)
+    run_restore(LedgerWork(), Scope(), {**params_of(uid, last), "target": name})
+    assert held(name) == wanted
+
+
+def test_a_set_that_is_newer_than_the_shipped_journal_is_the_last_moment(name: str) -> None:
+    _history(name)
+    writer.writer().seal()
+    with backup_place() as place:
+        ship(place.repository.storage)
+        VectorService().upsert(name, rows("e", "a", value=7.0))
+        newest = back_up(name)
+        wanted = held(name)
+        VectorService().insert(name, rows("unshipped"))
+        _lose_the_machine(name)
+        found = rebuild(LedgerWork(), place)
+        assert found.problems == []
+    assert newest.end_seq is not None
+    assert position()[0] >= newest.end_seq  # no number is given twice
+    uid = newest.collections[0]["uid"]
+    run_restore(LedgerWork(), Scope(), {**params_of(uid, newest.end_seq), "target": name})
+    assert held(name) == wanted
+    VectorService().insert(name, rows("after"))
+    later = back_up(name)
+    assert later.start_seq is not None
+    assert later.start_seq >= newest.end_seq
+    run_restore(LedgerWork(), Scope(), params(name, target=f"{name}_2"))
+    assert held(f"{name}_2") == held(name)
+
+
+def test_a_number_that_nothing_was_written_for_is_no_gap(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    VectorService().insert(name, rows("a"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segment, "_write_all", full)
+        with pytest.raises(JournalUnavailable):
+            VectorService().insert(name, rows("b"))
+    voided = JournalEntry.objects.get(state="void").seq
+    VectorService().insert(name, rows("c"))
+    wanted, last = held(name), position()[0]
+    writer.writer().seal()
+    with backup_place() as place:
+        ship(place.repository.storage)
+        _lose_the_machine(name)
+        found = rebuild(LedgerWork(), place)
+    assert (found.gaps, found.problems) == ([], [])
+    assert not JournalEntry.objects.filter(seq=voided).exclude(state="void").exists()
+    uid = uid_at("default", "default", name, last)
+    run_restore(LedgerWork(), Scope(), {**params_of(uid, last), "target": name})
+    assert held(name) == wanted

@@ -19,6 +19,7 @@ from vectorstore.backup.storage import Storage
 from vectorstore.backup.storage_local import LocalStorage
 from vectorstore.backup.verify import Level, Verdict, verify
 from vectorstore.domain.errors import BackupKeyMissing, NotFound
+from vectorstore.journal.changes import Change, Cleared, Gone, Rows
 from vectorstore.service.work import Cancelled
 
 MANIFESTS = ("sets/increment/manifest.json", "sets/full/manifest.json")
@@ -168,7 +169,11 @@ def _as_parquet(rows: pa.RecordBatch) -> bytes:
     [
         (everything(5), FILES[1], "has 5 rows; the manifest says 6"),
         (everything(6, 1), FILES[1], "has keys from 1 to 6"),
-        (pa.Table.from_batches([everything(5), everything(1)]).combine_chunks().to_batches()[0], FILES[1], "key 0 a"),
+        (
+            pa.Table.from_batches([everything(5), everything(1, 3)]).combine_chunks().to_batches()[0],
+            FILES[1],
+            "key 3 a",
+        ),
         (everything(6).rename_columns(["x", *everything(6).schema.names[1:]]), FILES[1], "has no column id"),
         (
             everything(6).set_column(4, everything(6).schema.field(4), pa.array([1] * 6, pa.int32())),
@@ -186,6 +191,15 @@ def test_rows_changed_under_fitting_checksums_are_found(
     (problem,) = _verdict(repository, scratch).problems
     assert problem.path == named
     assert says in problem.detail
+
+
+@pytest.mark.parametrize("change", [Gone([0]), Rows(everything(1)), Cleared()])
+def test_a_row_that_was_seen_twice_while_it_moved_is_what_the_overlay_says(
+    local: LocalStorage, scratch: Path, change: Change
+) -> None:
+    repository = Repository.open(local)
+    make_set(repository, scratch, base=(everything(3), everything(1)), overlay=(change,))
+    assert verify(repository, "full", Level.ROWS, Unhurried(), Keyring(), scratch).intact
 
 
 @pytest.mark.parametrize("keys", [Keyring()], indirect=True)

@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tests.support.engines import RunningEngine
 from vectorstore.domain.errors import NotFound, Protected
-from vectorstore.domain.requests import CollectionChanges, CountRequest
+from vectorstore.domain.models import Metric
+from vectorstore.domain.requests import CollectionChanges, CollectionSpec, CountRequest
 from vectorstore.service import CollectionService, VectorService
+from vectorstore.service.context import Scope
 from vectorstore.service.dropping import aside_name, purge
 
 Make = Callable[..., str]
@@ -69,5 +72,15 @@ def test_what_was_given_another_name_stays(name: str) -> None:
     CollectionService().update(name, CollectionChanges(protected=False))
 
 
-def test_a_long_name_leaves_room_for_the_ending() -> None:
-    assert len(aside_name("n" * 255, "dropped")) == 255
+def test_what_is_dropped_twice_in_one_second_is_kept_twice(name: str) -> None:
+    spec = CollectionSpec(name=name, dimension=8, metric=Metric.L2, protected=True)
+    for _ in range(3):
+        CollectionService().drop(name, confirm=name)
+        CollectionService().create(spec)
+    assert len(CollectionService().names(f"{name}__dropped_")) == 3
+    CollectionService().update(name, CollectionChanges(protected=False))
+
+
+@pytest.mark.django_db
+def test_a_long_name_leaves_room_for_the_ending(lite: RunningEngine) -> None:
+    assert len(aside_name(Scope(), "n" * 255, "dropped")) == 255

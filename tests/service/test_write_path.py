@@ -79,6 +79,66 @@ def test_rows_move_between_partitions_in_the_journal_as_in_milvus(make: Make) ->
     assert agrees(name)
 
 
+def test_a_row_that_moved_is_in_one_partition_only(make: Make) -> None:
+    name = make()
+    for partition in ("north", "south"):
+        PartitionService().create(name, partition)
+    for partition in ("north", "south", "north"):
+        VectorService().upsert(name, rows("k1"), partition=partition)
+        CollectionService().flush(name)
+        counts = {view.name: view.row_count for view in PartitionService().list(name) if view.row_count}
+        assert counts == {partition: 1}
+
+
+def test_a_row_that_was_deleted_comes_back_in_one_partition_only(make: Make) -> None:
+    name = make()
+    VectorService().insert(name, rows("k1", "k2"))
+    CollectionService().flush(name)
+    VectorService().delete(name, DeleteRequest(ids=["k1"]))
+    PartitionService().create(name, "north")
+    VectorService().insert(name, rows("k1"), partition="north")
+    CollectionService().flush(name)
+    CollectionService().truncate(name)
+    VectorService().insert(name, rows("k2"), partition="north")
+    CollectionService().flush(name)
+    assert {view.name: view.row_count for view in PartitionService().list(name)} == {"_default": 0, "north": 1}
+
+
+@pytest.mark.parametrize("engine", ["lite"], indirect=True)
+def test_a_truncation_meets_readers_and_new_partitions(make: Make) -> None:
+    name, done, failed = make(), threading.Event(), list[BaseException]()
+    made: list[str] = []
+
+    def meanwhile(act: Callable[[], object]) -> None:
+        try:
+            while not done.is_set():
+                act()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    def partition() -> None:
+        PartitionService().create(name, f"p{len(made)}")
+        made.append(f"p{len(made)}")
+
+    acts = (partition, lambda: VectorService().count(name, CountRequest()))
+    threads = [threading.Thread(target=meanwhile, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(4):
+            VectorService().upsert(name, rows("k1", "k2"))
+            CollectionService().truncate(name)
+            assert VectorService().count(name, CountRequest()) == 0
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert {view.name for view in PartitionService().list(name)} == {"_default", *made}
+
+
 def test_each_change_of_a_collection_leaves_its_definition(make: Make) -> None:
     name = make()
     uid = known(name).uid

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -220,26 +219,33 @@ class _Rows:
         return found
 
     def _check_layers(self, manifest: Manifest, entry: CollectionEntry) -> None:
-        """Every part of one set decodes, and no key is twice in its base, nor twice in its overlay."""
+        """Every part of one set decodes; no key is twice in its overlay, nor in its base unless the overlay decides it.
+
+        A row that moved to another partition while the base was read may have been seen in both.
+        """
         definition = self._definition(entry)
         if definition is None:
             return
         keys = self._keys if manifest.encryption_key else None
-        layers = entry.layers
-        for files in (layers.base, (*layers.puts, *layers.deletes)):
-            seen = SeenKeys(self._scratch)
-            for file in files:
-                self._check_part(file, definition.schema.primary.name, keys, seen)
+        layers, key = entry.layers, definition.schema.primary.name
+        overlay, base = SeenKeys(self._scratch), SeenKeys(self._scratch)
+        for file in (*layers.puts, *layers.deletes):
+            self._check_part(file, key, keys, overlay)
+        for file in layers.base if layers.cleared is not True else ():
+            self._check_part(file, key, keys, base, overlay)
 
-    def _check_part(self, file: File, key: str, keys: Keyring | None, seen: SeenKeys) -> None:
+    def _check_part(
+        self, file: File, key: str, keys: Keyring | None, seen: SeenKeys, over: SeenKeys | None = None
+    ) -> None:
         first, last = None, None
         try:
             for rows in read_part(self._repository.storage, file, keys, self._scratch, self._work.check):
                 column: pa.Array = rows.column(key)
-                new = seen.add(column)
-                if not new.all():
-                    twice = column[int(np.argmin(new))].as_py()
-                    self._add(file.path, f"has the key {twice!r} a second time")
+                twice = column.filter(pa.array(~seen.add(column)))
+                if over is not None:
+                    twice = twice.filter(pa.array(over.add(twice)))
+                if len(twice):
+                    self._add(file.path, f"has the key {twice[0].as_py()!r} a second time")
                     return
                 low, high = pc.min_max(column).values()
                 first = low.as_py() if first is None else min(first, low.as_py())

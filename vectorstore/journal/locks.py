@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from vectorstore.config.settings import current
 from vectorstore.domain.errors import Overloaded
 from vectorstore.domain.models import RowId
 
@@ -22,6 +23,10 @@ _PRESENCE = STRIPES
 _ALL_BEYOND = 64
 """With more stripes than this the whole range is taken at once."""
 _POLL_S = 0.001
+
+
+def lock_folder() -> Path:
+    return current().data_dir / "locks"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from vectorstore.domain.definition import Definition, to_json
 from vectorstore.domain.errors import JournalBroken, JournalUnavailable
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
+from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.journal.reading import Locate, definition_at, local
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
@@ -78,12 +79,16 @@ def ensure_recorded(scope: Scope, known: KnownCollection, state: State, **notes:
         return
     if state.catalogue is not None and _recorded.get(known.uid) == state.catalogue:
         return
-    definition = definition_of(scope, known)
-    last = _readable(known.uid, position()[0], local)
-    if last != (definition, False):
-        _write(definition, {"dropped": False, **notes})
-    if state.catalogue is not None:
-        _recorded[known.uid] = state.catalogue
+    with key_locks(lock_folder(), f"{known.uid}.definition", None):  # looked at and told by one at a time, in order
+        fresh, state = look_up(scope, known.schema.name)
+        if fresh.uid != known.uid:
+            return
+        definition = definition_of(scope, fresh)
+        last = _readable(known.uid, position()[0], local)
+        if last != (definition, False):
+            _write(definition, {"dropped": False, **notes})
+        if state.catalogue is not None:
+            _recorded[known.uid] = state.catalogue
 
 
 def dropped(definition: Definition) -> None:

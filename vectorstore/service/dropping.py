@@ -13,6 +13,7 @@ from vectorstore.service import records
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.definitions import changed, definition_of, dropped
+from vectorstore.service.engines import engine_of
 from vectorstore.service.write_path import writing
 
 log = logging.getLogger("vectorstore.operations")
@@ -35,7 +36,7 @@ def set_aside(scope: Scope, known: KnownCollection) -> str:
     Renaming it back undoes the drop.
     """
     adapter, name = known.engine.adapter, known.schema.name
-    kept = aside_name(name, "dropped")
+    kept = aside_name(scope, name, "dropped")
     with writing(scope, known, None):
         adapter.rename_collection(scope.database, name, kept)
         adapter.release_collection(scope.database, kept)
@@ -46,9 +47,17 @@ def set_aside(scope: Scope, known: KnownCollection) -> str:
     return kept
 
 
-def aside_name(name: str, how: str) -> str:
-    """The name that a collection is kept under; Milvus takes 255 characters."""
-    ending = f"__{how}_{timezone.now().astimezone(UTC):%Y%m%dT%H%M%S}"
+def aside_name(scope: Scope, name: str, how: str) -> str:
+    """The name that a collection is kept under: of the first second whose name nothing has."""
+    adapter, at = engine_of(scope.cluster).adapter, timezone.now()
+    while adapter.has_collection(scope.database, kept := _aside_at(name, how, at)):
+        at += timedelta(seconds=1)
+    return kept
+
+
+def _aside_at(name: str, how: str, at: datetime) -> str:
+    """Milvus takes 255 characters."""
+    ending = f"__{how}_{at.astimezone(UTC):%Y%m%dT%H%M%S}"
     return name[: 255 - len(ending)] + ending
 
 

@@ -6,6 +6,7 @@ from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.domain.arrow import DEFAULT_PARTITION
 from vectorstore.domain.errors import AlreadyExists, Conflict, NotFound
 from vectorstore.domain.models import LoadState
+from vectorstore.service import row_calls
 from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.collection_spec import require_name
 from vectorstore.service.definitions import changed
@@ -44,11 +45,13 @@ class PartitionService(Service):
             adapter, name = known.engine.adapter, known.schema.name
             if partition in adapter.list_partitions(self.scope.database, name):
                 raise AlreadyExists(f"The collection {name} has a partition {partition!r} already.")
-            adapter.create_partition(self.scope.database, name, partition)
-            loaded = adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED
-            if loaded:
-                adapter.load_partition(self.scope.database, name, partition)
-            changed(self.scope, name)
+            with writing(self.scope, known, None):  # the journal tells of it before anybody writes into it
+                row_calls.keep_deleted(self.scope, known)
+                adapter.create_partition(self.scope.database, name, partition)
+                loaded = adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED
+                if loaded:
+                    adapter.load_partition(self.scope.database, name, partition)
+                changed(self.scope, name)
             return PartitionView(name=partition, row_count=0 if loaded else None)
 
     def _manual(self, known: KnownCollection) -> KnownCollection:
@@ -70,8 +73,9 @@ class PartitionService(Service):
                 raise Conflict("The default partition cannot be dropped.")
             if partition not in adapter.list_partitions(self.scope.database, name):
                 raise NotFound(f"The collection {name} has no partition {partition[:255]!r}.")
-            with writing(self.scope, known, None), journalled(known, cleared(known, partition, "partition.drop")):
-                if adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED:
-                    adapter.release_partition(self.scope.database, name, partition)
-                adapter.drop_partition(self.scope.database, name, partition)
-            changed(self.scope, name)
+            with writing(self.scope, known, None):
+                with journalled(known, cleared(known, partition, "partition.drop")):
+                    if adapter.load_state(self.scope.database, name)[0] is LoadState.LOADED:
+                        adapter.release_partition(self.scope.database, name, partition)
+                    adapter.drop_partition(self.scope.database, name, partition)
+                changed(self.scope, name)

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import AlreadyExists, Conflict, VectorStoreError
-from vectorstore.journal.locks import key_locks
+from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import records
@@ -17,7 +17,7 @@ from vectorstore.service.context import Scope
 from vectorstore.service.definitions import announced, changed
 from vectorstore.service.dropping import aside_name
 from vectorstore.service.engines import engine_of
-from vectorstore.service.write_path import lock_folder, writing
+from vectorstore.service.write_path import writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def replaced(scope: Scope, name: str) -> Replaced:
         NotFound: nothing has the name.
     """
     old = look_up(scope, name)[0]
-    return Replaced(old.uid, aside_name(old.schema.name, "replaced"), tuple(old.aliases))
+    return Replaced(old.uid, aside_name(scope, old.schema.name, "replaced"), tuple(old.aliases))
 
 
 def publish(scope: Scope, scratch: str, definition: Definition, notes: dict[str, Any], old: Replaced | None) -> None:

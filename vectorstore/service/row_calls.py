@@ -28,19 +28,26 @@ def replace(
     scope: Scope, known: KnownCollection, batch: Batch, partition: str, applied: Applied = lambda: None
 ) -> None:
     """Rows, each in place of the one with its id, wherever that is. ``applied`` is called once a part is done."""
+    keyed = any(field.partition_key for field in known.schema.fields)
+    others = [] if keyed else [name for name in known.partitions if name != (partition or DEFAULT_PARTITION)]
+    if others and known.engine.capabilities.insert_replaces:
+        _move(scope, known, batch, partition or DEFAULT_PARTITION, others, applied)
+        others = []
     written = known.engine.adapter.upsert(scope.database, known.schema, batch, partition)
     applied()
     shared_state().wrote(scope.address(known.schema.name), written)
-    _leave_other_partitions(scope, known, batch, partition or DEFAULT_PARTITION)
+    _leave(scope, known, batch, others)
 
 
-def _leave_other_partitions(scope: Scope, known: KnownCollection, batch: Batch, partition: str) -> None:
+def _move(scope: Scope, known: KnownCollection, batch: Batch, to: str, others: Sequence[str], applied: Applied) -> None:
+    """Milvus Lite would go on giving the old row to who asks for its partition."""
+    known.require_partitions([to])
+    delete(scope, known, existing(scope, known, batch.ids, partitions=others), applied)
+
+
+def _leave(scope: Scope, known: KnownCollection, batch: Batch, partitions: Sequence[str]) -> None:
     """Milvus replaces a row only within the partition it writes to: take it out of the others."""
-    others = [name for name in known.partitions if name != partition]
-    keyed = any(field.partition_key for field in known.schema.fields)
-    if not others or keyed or known.engine.capabilities.insert_replaces:
-        return
-    for name in others:
+    for name in partitions:
         for ids in _in_chunks(existing(scope, known, batch.ids, partitions=[name])):
             expression = write(known, ids_in(known.schema.primary, ids))
             written = known.engine.adapter.delete(scope.database, known.schema, expression, by_id=True, partition=name)
@@ -54,16 +61,27 @@ def delete(scope: Scope, known: KnownCollection, ids: Sequence[RowId], applied: 
         written = known.engine.adapter.delete(scope.database, known.schema, expression, by_id=True)
         applied()
         shared_state().wrote(scope.address(known.schema.name), written)
+    if ids and len(known.partitions) > 1:
+        keep_deleted(scope, known)
+
+
+def keep_deleted(scope: Scope, known: KnownCollection) -> None:
+    """Milvus Lite forgets a deletion where the key comes back before the next flush, and then gives the old row to who
+    asks for its partition."""
+    if known.engine.capabilities.insert_replaces:
+        known.engine.adapter.flush(scope.database, known.schema.name)
 
 
 def truncate(scope: Scope, known: KnownCollection) -> None:
-    """Every row."""
-    adapter, schema = known.engine.adapter, known.schema
-    if known.engine.capabilities.truncate:
+    """Every row. Milvus Lite truncates by removing the files, which whoever reads meanwhile brings back or breaks."""
+    adapter, schema, able = known.engine.adapter, known.schema, known.engine.capabilities
+    if able.truncate and not able.single_writer:
         adapter.truncate_collection(scope.database, schema.name)
         return
     written = adapter.delete(scope.database, schema, serialise(everything(schema.primary)), by_id=True)
     shared_state().wrote(scope.address(schema.name), written)
+    if len(known.partitions) > 1:
+        keep_deleted(scope, known)
 
 
 def existing(scope: Scope, known: KnownCollection, ids: Sequence[RowId], partitions: Sequence[str] = ()) -> list[RowId]:

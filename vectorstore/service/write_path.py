@@ -8,11 +8,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.db.models import Min
 
-from vectorstore.config.settings import current
 from vectorstore.domain.arrow import to_arrow
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import (
@@ -28,7 +26,7 @@ from vectorstore.domain.models import RowId
 from vectorstore.journal import recovery
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
-from vectorstore.journal.locks import key_locks
+from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.journal.payload import pack_keys, pack_rows
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
@@ -89,10 +87,6 @@ def written_by_others(known: KnownCollection, since: int) -> bool:
         return True
     entries = JournalEntry.objects.filter(uid=known.uid, seq__gt=since, op="PUT")
     return entries.exclude(state__in=("aborted", "void")).exclude(request_id=request_id.current.get()).exists()
-
-
-def lock_folder() -> Path:
-    return current().data_dir / "locks"
 
 
 @contextmanager

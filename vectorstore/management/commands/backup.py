@@ -22,7 +22,7 @@ from vectorstore.backup.rebuild import rebuild
 from vectorstore.backup.restore_service import RestoreService
 from vectorstore.domain.backup_requests import BackupRequest, RestoreRequest
 from vectorstore.domain.errors import VectorStoreError
-from vectorstore.models import Job, JobState
+from vectorstore.models import Job, JobState, JournalEntry
 from vectorstore.service.context import Scope
 from vectorstore.service.job_queue import producer
 
@@ -138,10 +138,13 @@ class Command(BaseCommand):
         with backup_place() as place:
             found = rebuild(_Foreground(self.stdout), place)
         self.stdout.write(f"{found.sets} backups; {found.entries} entries of the journal in {found.segments} segments.")
+        last = JournalEntry.objects.order_by("-seq").first()
+        if last is not None:
+            self.stdout.write(f"the journal goes up to entry {last.seq}, of {last.at.isoformat()}")
         for name in found.collections:
             self.stdout.write(f"collection {name}")
-        for first, last in found.gaps:
-            self.stdout.write(f"the journal has no entries {first} to {last}")
+        for begin, end in found.gaps:
+            self.stdout.write(f"the journal has no entries {begin} to {end}")
         for problem in found.problems:
             self.stdout.write(problem)
         if found.gaps or found.problems:
