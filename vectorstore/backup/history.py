@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from vectorstore.backup.parts import never
 from vectorstore.backup.place import BackupPlace
@@ -83,6 +83,16 @@ class Source:
 
         for part in self.parts():
             check_chain(part.after, part.until, checked)
+
+    def most_rows(self, place: BackupPlace) -> int:
+        """How many rows there are at most: as if none replaced another."""
+        found = 0
+        for part in self.parts():
+            written = JournalEntry.objects.filter(uid=part.uid, seq__gt=part.after, seq__lte=part.until, op="PUT")
+            found += written.aggregate(sum=Sum("rows"))["sum"] or 0
+            chain = place.repository.chain(part.set_id) if part.set_id is not None else ()
+            found += sum(manifest.rows for manifest in chain)
+        return found
 
     @property
     def entries(self) -> int:

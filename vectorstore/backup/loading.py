@@ -52,10 +52,16 @@ class Loader:
             if partition not in there:
                 self._adapter.create_partition(self._database, self.schema.name, partition)
 
-    def load(self, rows: Iterator[pa.RecordBatch], total: int | None) -> None:
+    def open(self) -> None:
+        """Index the empty collection and bring it into memory, as a new one is that is filled by its users."""
+        self.index()
+        self._into_memory()
+
+    def load(self, rows: Iterator[pa.RecordBatch], total: int | None, *, flush: bool = True) -> None:
         """Write every row. The chunks that a former run has written are passed over.
 
-        The one that it was writing is written again, over itself.
+        The one that it was writing is written again, over itself. Without ``flush`` Milvus builds the indexes of what
+        it has not sealed later; until then it searches these rows one by one.
         """
         hasher = RowHasher(self._definition.schema)
         done = chunk = in_chunk = 0
@@ -73,7 +79,12 @@ class Loader:
                     again = False
                 chunk, in_chunk = chunk + 1, 0
                 written = self._work.finished(f"rows/{chunk}") is not None
-        self._adapter.flush(self._database, self.schema.name)
+        if flush:
+            self._adapter.flush(self._database, self.schema.name)
+
+    def _into_memory(self) -> None:
+        name = self.schema.name
+        self._waiting_for(lambda: self._adapter.load_collection(self._database, name, 1, _LOOK_S))
 
     def _write(self, rows: pa.RecordBatch, *, again: bool) -> None:
         write = self._adapter.upsert if again else self._adapter.insert
@@ -122,7 +133,7 @@ class Loader:
         for field in lent:
             self._build(plain_index(field))
         name = self.schema.name
-        self._waiting_for(lambda: self._adapter.load_collection(self._database, name, 1, _LOOK_S))
+        self._into_memory()
         self._work.stage("verifying")
         self._check()
         if lent:

@@ -24,6 +24,7 @@ from vectorstore.config.collection_config import RESTORE_PREFIX
 from vectorstore.domain.collection import Collection
 from vectorstore.domain.definition import Definition, from_json, to_json
 from vectorstore.domain.errors import BackupDamaged
+from vectorstore.domain.sizes import row_bytes
 from vectorstore.models import Backup, Job
 from vectorstore.models.collection import new_uid
 from vectorstore.service import publishing
@@ -38,6 +39,8 @@ _HOLD = timedelta(hours=1)
 _LAST = 5
 _BYTES_PER_S = 20_000_000
 """Of rows into Milvus with their indexes, where no restore has been measured yet."""
+_SMALL_BYTES = 256 * 1024 * 1024
+"""What Milvus keeps in one unsealed segment anyway: it is readable at once, and nobody waits for a flush."""
 
 
 def run_restore(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -259,8 +262,11 @@ def _fill(
     work.stage("created")
     loader.create()
     if not params["schema_only"]:
+        small = loader.indexed and source.most_rows(place) * row_bytes(loader.schema) <= _SMALL_BYTES
+        if small:
+            loader.open()
         work.stage("loading")
-        loader.load(_rows(hold, source, place, loader.schema, params), None)
+        loader.load(_rows(hold, source, place, loader.schema, params), None, flush=not small)
     work.stage("indexing")
     loader.index()
     if not params["schema_only"]:

@@ -1,7 +1,7 @@
 """How much is held in memory at once."""
 
-from vectorstore.domain.collection import Collection, Field
-from vectorstore.domain.models import DataType
+from vectorstore.domain.collection import Collection
+from vectorstore.domain.sizes import row_bytes
 
 WRITE_BYTES = 32 * 1024 * 1024
 """About what one write to Milvus carries: its limit for a message is 64 MB, and texts vary."""
@@ -14,17 +14,4 @@ _MOST_ROWS = 16_384
 
 def rows_at_once(collection: Collection) -> int:
     """How many rows are read, checked and written together."""
-    return max(1, min(_MOST_ROWS, WRITE_BYTES // sum(_width(field) for field in collection.fields)))
-
-
-def _width(field: Field) -> int:
-    dimension = field.dimension or 0
-    if field.type is DataType.FLOAT_VECTOR:
-        return 4 * dimension
-    if field.type in (DataType.FLOAT16_VECTOR, DataType.BFLOAT16_VECTOR):
-        return 2 * dimension
-    if field.type is DataType.BINARY_VECTOR:
-        return dimension // 8
-    if field.type in (DataType.VARCHAR, DataType.JSON, DataType.ARRAY, DataType.SPARSE_FLOAT_VECTOR):
-        return 256
-    return 8
+    return max(1, min(_MOST_ROWS, WRITE_BYTES // row_bytes(collection)))

@@ -1,0 +1,22 @@
+"""How large rows are, about."""
+
+from vectorstore.domain.collection import Collection, Field
+from vectorstore.domain.models import DataType
+
+
+def row_bytes(collection: Collection) -> int:
+    """Bytes of a row on the wire; a text counts as 256."""
+    return sum(_width(field) for field in collection.fields)
+
+
+def _width(field: Field) -> int:
+    dimension = field.dimension or 0
+    if field.type is DataType.FLOAT_VECTOR:
+        return 4 * dimension
+    if field.type in (DataType.FLOAT16_VECTOR, DataType.BFLOAT16_VECTOR):
+        return 2 * dimension
+    if field.type is DataType.BINARY_VECTOR:
+        return dimension // 8
+    if field.type in (DataType.VARCHAR, DataType.JSON, DataType.ARRAY, DataType.SPARSE_FLOAT_VECTOR):
+        return 256
+    return 8
