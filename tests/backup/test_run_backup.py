@@ -144,6 +144,7 @@ def test_a_set_of_rows_that_bypassed_the_gateway_is_kept_and_says_so(
 ) -> None:
     first = back_up(name)
     bypass(name, "a", *extra)
+    in_milvus = held(name)
     row = failed(name, work(name), Conflict, "around the gateway")
     assert (row.state, row.rows, row.verified_at) == ("succeeded", 3 + len(extra), None)
     assert row.error is not None
@@ -151,6 +152,8 @@ def test_a_set_of_rows_that_bypassed_the_gateway_is_kept_and_says_so(
     assert "The backup holds what Milvus held. Adopt or revert the drift." in row.error["detail"]
     found = Drift.objects.get()
     assert (found.expected, found.found, found.since) == (3, 3 + len(extra), first.end_at)
+    run_restore(LedgerWork(), Scope(), params(name, row.end_seq, set=row.set_id))
+    assert {key: held(f"{name}_back")[key] for key in in_milvus} == in_milvus
     with backup_place() as place:
         assert run_verify(LedgerWork(), Scope(), {"backup": row.set_id})["intact"]
         row.refresh_from_db()

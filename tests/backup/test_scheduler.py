@@ -15,11 +15,22 @@ from django.db import connection
 
 from tests.support.backups import carried_out, collections, set_row, store_at
 from tests.support.engines import RunningEngine
+from vectorstore.backup import upkeep
 from vectorstore.backup.backup_service import BackupService
+from vectorstore.backup.place import backup_place
 from vectorstore.backup.scheduler import RETRY, apply_retention, next_runs, plan_of, run_due, start_drills
 from vectorstore.config.settings import BASE_DIR
 from vectorstore.domain.errors import Conflict, StorageFailed
-from vectorstore.models import AuditRecord, Backup, BackupPolicy, Job, JobState
+from vectorstore.models import (
+    AuditRecord,
+    Backup,
+    BackupPolicy,
+    Job,
+    JobState,
+    JournalEntry,
+    JournalHead,
+    JournalSegment,
+)
 from vectorstore.monitoring.metrics import recorded
 from vectorstore.service.context import Scope
 from vectorstore.service.job_service import submit
@@ -263,35 +274,85 @@ def test_what_cannot_be_deleted_now_stays_and_is_tried_again(caplog: pytest.LogC
     assert Backup.objects.get() == new
 
 
+def test_a_set_that_failed_keeps_none_that_it_was_to_be_built_on() -> None:
+    row = policy(retention={"last": 1})
+    old, new = (set_row("docs", end_at=NOON + hour * timedelta(hours=1), policy=row) for hour in range(2))
+    failed = set_row("docs", state="failed", parent=old, kind="incremental", policy=row)
+    assert apply_retention(row, NOON + timedelta(days=1)) == [old.set_id]
+    assert set(Backup.objects.all()) == {new, failed}
+
+
 @pytest.mark.parametrize(
     "retention",
     [{"last": 1}, {"weekly": 1}, {"last": 2, "daily": 7, "weekly": 4, "monthly": 12}],
     ids=["last", "weekly", "all"],
 )
 def test_a_year_of_backups_never_loses_the_last_verified_set(retention: dict[str, int]) -> None:
-    """One a day, of which some cannot be verified, or fail; a whole month in which none can."""
+    """One a day, of which some cannot be verified, or fail; a whole month in which none can. Full ones on Sundays, the
+    others built on the newest; each seventh is drilled, and the journal before the oldest is pruned."""
     chance = random.Random(20260302)
-    row = policy(schedule="0 3 * * *", timezone="Europe/Berlin", retention=retention)
-    clock = NOON
+    row = policy(schedule="0 3 * * *", timezone="Europe/Berlin", retention=retention, kind="incremental", drill_every=7)
+    clock, journal = NOON, Journal()
 
     def start(due: BackupPolicy) -> None:
         bad_month = clock.month == 8
         state = chance.choice(("succeeded", "failed") if bad_month else ("verified", "verified", "succeeded", "failed"))
-        set_row("docs", end_at=clock, policy=due, state=state)
+        parent = None if clock.weekday() == 6 else Backup.objects.filter(state="verified").order_by("-end_at").first()
+        made = {"kind": "incremental" if parent else "full", "parent": parent}
+        set_row("docs", end_at=clock, policy=due, state=state, start_seq=journal.seq - 1, end_seq=journal.seq, **made)
+        verified.append(state == "verified")
 
-    started = deleted = 0
+    verified = list[bool]()
+    started = deleted = drills = 0
     for day in range(365):
         clock = NOON + timedelta(days=day, hours=chance.randrange(12))
+        journal.write(clock)
         started += run_due(clock, start)
+        drills += start_drills()
+        Job.objects.filter(kind="drill").update(state=JobState.SUCCEEDED)
         newest = Backup.objects.filter(state="verified").order_by("-end_at").first()
         if day % 3 == 0:
             deleted += len(apply_retention(row, clock))
+            journal.prune(clock)
         if newest is not None:
             assert Backup.objects.filter(pk=newest.pk).exists(), clock
+        assert not Backup.objects.filter(kind="incremental", parent=None).exclude(state="failed").exists(), clock
     assert started in (364, 365)
     deleted += len(apply_retention(row, clock))
     assert deleted > 200
-    verified = Backup.objects.filter(state="verified")
-    assert 1 <= verified.count() <= sum(retention.values())
+    assert Backup.objects.filter(state="verified").count() >= 1
+    assert abs(drills - sum(verified) // 7) <= 1
+    drilled = Job.objects.filter(kind="drill").values_list("params__backup", flat=True)
+    assert len(set(drilled)) == drills
     if "monthly" in retention:
-        assert len({(at.year, at.month) for at in verified.values_list("end_at", flat=True) if at is not None}) >= 10
+        ends = Backup.objects.filter(state="verified").values_list("end_at", flat=True)
+        assert len({(at.year, at.month) for at in ends if at is not None}) >= 10
+
+
+class Journal:
+    """The index of a journal: one segment of three entries a day."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+
+    def write(self, at: datetime) -> None:
+        first, self.seq = self.seq + 1, self.seq + 3
+        segment = JournalSegment.objects.create(
+            name=f"000001/{first:020d}-w-000000.seg", writer="w", first_seq=first, last_seq=self.seq,
+            sealed_at=at, shipped_at=at,
+        )  # fmt: skip
+        JournalEntry.objects.bulk_create(
+            JournalEntry(seq=seq, at=at, uid="uid-docs", op="PUT", segment=segment, offset=0, state="committed")
+            for seq in range(first, self.seq + 1)
+        )
+        JournalHead.objects.update_or_create(pk=1, defaults={"seq": self.seq, "at": at})
+
+    def prune(self, now: datetime) -> None:
+        """All that a set needs stays, and nothing before."""
+        with backup_place() as place:
+            upkeep.prune_journal(place, now)
+        sets = Backup.objects.filter(state__in=("succeeded", "verified"))
+        needed = min((made.start_seq + 1 for made in sets if made.start_seq is not None), default=1)
+        left = list(JournalEntry.objects.values_list("seq", flat=True))
+        assert left == list(range(left[0], self.seq + 1)), now
+        assert needed - 3 < left[0] <= needed, now

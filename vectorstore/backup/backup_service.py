@@ -177,6 +177,7 @@ def remove(row: Backup) -> None:
         raise Conflict(f"Job {row.job.pk} is making the backup; cancel it first.")
     if row.lease_until is not None and row.lease_until > timezone.now():
         raise Conflict("A restore is reading the backup; wait for it or cancel it.")
+    row.children.filter(state="failed", manifest_sha256="").update(parent=None)  # nothing of them is there
     child = row.children.first()
     if child is not None:
         raise Conflict(f"The backup {child.set_id} is built on {row.set_id}; delete that one first.")

@@ -93,7 +93,7 @@ class RestoreService(Service):
         self._require(cluster, RIGHT_ON_TARGET[request.mode], target)
         uid, until = self._moment(request, name, last)
         self._check_target(request, target, cluster)
-        params = {"uid": uid, "until": until, "fuzzy": None if until else request.backup, "target": target}
+        params = {"uid": uid, "until": until, "set": request.backup, "target": target}
         source = chosen(params)
         if not request.acknowledge_drift:
             self._refuse_tainted(uid, until)

@@ -159,8 +159,8 @@ def chosen(params: dict[str, Any]) -> Source:
     Raises:
         NotFound: it cannot be had.
     """
-    if params.get("fuzzy"):
-        return Source(params["uid"], 0, params["fuzzy"], 0)
+    if params.get("set"):
+        return Source(params["uid"], params["until"], params["set"], params["until"])
     return source_of(params["uid"], params["until"])
 
 
@@ -274,10 +274,15 @@ def _fill(
     return loader.digest.rows
 
 
+def _as_journalled(set_id: str) -> bool:
+    """Whether the set holds what the journal says: of a moment, and without doubts."""
+    return Backup.objects.filter(set_id=set_id, consistency="exact", error=None).exists()
+
+
 def _began(source: Source, params: dict[str, Any]) -> dict[str, Any]:
     """What the new collection's history begins with."""
     if params["schema_only"]:
         return {"born": True}
-    if params.get("fuzzy") or not Selection.of(params).whole:
+    if not Selection.of(params).whole or (params.get("set") and not _as_journalled(params["set"])):
         return {}  # what the journal cannot tell: it can be restored to a moment from its first backup on
     return {"origin": {"uid": source.uid, "until": source.until}}

@@ -138,9 +138,9 @@ class Command(BaseCommand):
         with backup_place() as place:
             found = rebuild(_Foreground(self.stdout), place)
         self.stdout.write(f"{found.sets} backups; {found.entries} entries of the journal in {found.segments} segments.")
-        last = JournalEntry.objects.order_by("-seq").first()
-        if last is not None:
-            self.stdout.write(f"the journal goes up to entry {last.seq}, of {last.at.isoformat()}")
+        newest = JournalEntry.objects.order_by("-seq").first()
+        if newest is not None:
+            self.stdout.write(f"the journal goes up to entry {newest.seq}, of {newest.at.isoformat()}")
         for name in found.collections:
             self.stdout.write(f"collection {name}")
         for begin, end in found.gaps:
