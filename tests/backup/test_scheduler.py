@@ -299,7 +299,10 @@ def test_a_year_of_backups_never_loses_the_last_verified_set(retention: dict[str
         state = chance.choice(("succeeded", "failed") if bad_month else ("verified", "verified", "succeeded", "failed"))
         parent = None if clock.weekday() == 6 else Backup.objects.filter(state="verified").order_by("-end_at").first()
         made = {"kind": "incremental" if parent else "full", "parent": parent}
-        set_row("docs", end_at=clock, policy=due, state=state, start_seq=journal.seq - 1, end_seq=journal.seq, **made)
+        seqs = {"start_seq": journal.seq - 1, "end_seq": journal.seq}
+        added = set_row("docs", end_at=clock, policy=due, state=state, **seqs, **made)
+        job = submit(Scope(), "backup", {"backup": added.set_id, "policy": due.pk})
+        Job.objects.filter(pk=job.pk).update(state=JobState.SUCCEEDED if state == "verified" else JobState.FAILED)
         verified.append(state == "verified")
 
     verified = list[bool]()
