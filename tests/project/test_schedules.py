@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.stack import RunningStack, running_stack
+from tests.support.console import Console
+from tests.support.stack import running_stack
 
 PATIENCE_S = 300
 
@@ -16,16 +17,16 @@ PATIENCE_S = 300
 def test_a_policy_makes_its_sets_and_drills_them(tmp_path: Path) -> None:
     with running_stack(tmp_path, VECTORSTORE_WEB_WORKERS="1", VECTORSTORE_TASK_WORKERS="1") as stack:
         stack.wait_until_ready()
-        token = stack.token()
-        stack.call("/api/v1/collections/", {"name": "docs", "dimension": 4, "metric": "L2"}, token)
+        console = Console(stack)
+        console.call("collections/", {"name": "docs", "dimension": 4, "metric": "L2"})
         rows = [{"id": str(number), "vector": [number, 0, 0, 1]} for number in range(50)]
-        stack.call("/api/v1/collections/docs/vectors/", {"vectors": rows}, token)
+        console.call("collections/docs/vectors/", {"vectors": rows})
         policy = {"name": "each-minute", "collections": ["docs"], "schedule": "* * * * *", "drill_every": 2}
-        stack.call("/api/v1/backup-policies/", {**policy, "kind": "incremental"}, token)
+        console.call("backup-policies/", {**policy, "kind": "incremental"})
         ends = time.monotonic() + PATIENCE_S
         while True:
-            sets = [item for item in _list(stack, "backups/") if item["state"] == "verified"]
-            drills = [item for item in _list(stack, "jobs/") if item["kind"] == "drill"]
+            sets = [item for item in _list(console, "backups/") if item["state"] == "verified"]
+            drills = [item for item in _list(console, "jobs/") if item["kind"] == "drill"]
             if len(sets) >= 2 and any(item["state"] == "succeeded" for item in drills):
                 break
             assert time.monotonic() < ends, (sets, drills)
@@ -38,10 +39,9 @@ def test_a_policy_makes_its_sets_and_drills_them(tmp_path: Path) -> None:
         assert all(item["note"] == "policy each-minute" for item in sets)
         manifests = {path.parent.name for path in (stack.folder / "backups" / "sets").glob("*/manifest.json")}
         assert {item["set_id"] for item in sets} <= manifests
-        assert [item["name"] for item in _list(stack, "collections/")] == ["docs"]
+        assert [item["name"] for item in _list(console, "collections/")] == ["docs"]
 
 
-def _list(stack: RunningStack, path: str) -> list[dict[str, Any]]:
-    """With a token of its own: one is good for some minutes only."""
-    found: list[dict[str, Any]] = stack.call(f"/api/v1/{path}?page_size=100", token=stack.token())["results"]
+def _list(console: Console, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = console.call(f"{path}?page_size=100")["results"]
     return found
