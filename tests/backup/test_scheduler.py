@@ -284,8 +284,11 @@ def test_a_set_that_failed_keeps_none_that_it_was_to_be_built_on() -> None:
 
 @pytest.mark.parametrize(
     "retention",
-    [{"last": 1}, {"weekly": 1}, {"last": 2, "daily": 7, "weekly": 4, "monthly": 12}],
-    ids=["last", "weekly", "all"],
+    [
+        pytest.param({"last": 1}, id="last", marks=pytest.mark.slow),
+        pytest.param({"weekly": 1}, id="weekly", marks=pytest.mark.slow),
+        pytest.param({"last": 2, "daily": 7, "weekly": 4, "monthly": 12}, id="all"),
+    ],
 )
 def test_a_year_of_backups_never_loses_the_last_verified_set(retention: dict[str, int]) -> None:
     """One a day, of which some cannot be verified, or fail; a whole month in which none can. Full ones on Sundays, the
