@@ -91,7 +91,7 @@ def rows_of(source: Source, schema: Collection, place: BackupPlace) -> Rows:
         partitions = part.column(PARTITION).to_pylist()
         batch = from_arrow(part, schema)
         for number, row in enumerate(_plain(batch)):
-            assert row["id"] not in found
+            assert row["id"] not in found, (row, found[row["id"]])
             found[row["id"]] = (partitions[number] or DEFAULT, exact(row))
     return found
 
@@ -107,6 +107,6 @@ def rows_in_milvus(name: str) -> Rows:
     found: dict[str, tuple[str, str]] = {}
     for partition in look_up(Scope(), name)[0].partitions:
         for row in VectorService().query(name, QueryRequest(limit=10_000, partitions=[partition])):
-            assert row["id"] not in found
+            assert row["id"] not in found, (row, partition, found[row["id"]])
             found[row["id"]] = (partition, exact(row))
     return found

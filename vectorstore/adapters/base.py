@@ -1,9 +1,11 @@
 """What the parts of ``MilvusAdapter`` share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vectorstore.adapters.rpc import Endpoint, Rpc
+from vectorstore.adapters.write_lock import write_lock
 
 
 class Calls:
@@ -21,3 +23,12 @@ class Calls:
     timestamps: bool = False
     wants_loaded: Callable[[str, str], bool] | None = None
     """Set for an engine that forgets what was loaded: whether a collection of a database should be."""
+
+    @contextmanager
+    def exclusive(self, database: str, name: str) -> Iterator[None]:
+        """Nobody else changes that collection meanwhile, in any process, where the engine bears one writer only."""
+        if not self.single_writer:
+            yield
+            return
+        with write_lock(self.locks, f"{self.endpoint.host}:{self.endpoint.port}/{database}/{name}"):
+            yield

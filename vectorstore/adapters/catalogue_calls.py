@@ -8,6 +8,9 @@ from vectorstore.adapters.base import Calls
 from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.domain.errors import UnsupportedByEngine
 
+_ALIASES = "$aliases"
+"""Not the name of any collection: Milvus Lite keeps all aliases in one file."""
+
 
 class CatalogueCalls(Calls):
     def list_databases(self) -> list[str]:
@@ -28,7 +31,8 @@ class CatalogueCalls(Calls):
         request = milvus_pb2.CreatePartitionRequest(
             db_name=database, collection_name=collection, partition_name=partition
         )
-        self.rpc.call("CreatePartition", request, CallKind.DDL)
+        with self.exclusive(database, collection):
+            self.rpc.call("CreatePartition", request, CallKind.DDL)
 
     def load_partition(self, database: str, collection: str, partition: str) -> None:
         """Load a new partition of a loaded collection; Milvus Lite does so by itself and has no such call."""
@@ -50,7 +54,8 @@ class CatalogueCalls(Calls):
         request = milvus_pb2.DropPartitionRequest(
             db_name=database, collection_name=collection, partition_name=partition
         )
-        self.rpc.call("DropPartition", request, CallKind.DDL)
+        with self.exclusive(database, collection):
+            self.rpc.call("DropPartition", request, CallKind.DDL)
 
     def list_aliases(self, database: str) -> list[tuple[str, str]]:
         """All (alias, collection) of a database, sorted."""
@@ -68,14 +73,17 @@ class CatalogueCalls(Calls):
 
     def create_alias(self, database: str, alias: str, collection: str) -> None:
         request = milvus_pb2.CreateAliasRequest(db_name=database, alias=alias, collection_name=collection)
-        self.rpc.call("CreateAlias", request, CallKind.DDL)
+        with self.exclusive(database, _ALIASES):
+            self.rpc.call("CreateAlias", request, CallKind.DDL)
 
     def alter_alias(self, database: str, alias: str, collection: str) -> None:
         request = milvus_pb2.AlterAliasRequest(db_name=database, alias=alias, collection_name=collection)
-        self.rpc.call("AlterAlias", request, CallKind.DDL)
+        with self.exclusive(database, _ALIASES):
+            self.rpc.call("AlterAlias", request, CallKind.DDL)
 
     def drop_alias(self, database: str, alias: str) -> None:
-        self.rpc.call("DropAlias", milvus_pb2.DropAliasRequest(db_name=database, alias=alias), CallKind.DDL)
+        with self.exclusive(database, _ALIASES):
+            self.rpc.call("DropAlias", milvus_pb2.DropAliasRequest(db_name=database, alias=alias), CallKind.DDL)
 
     def list_resource_groups(self) -> list[str]:
         request = milvus_pb2.ListResourceGroupsRequest()

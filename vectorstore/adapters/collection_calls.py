@@ -174,7 +174,8 @@ class CollectionCalls(Calls):
         """Seal growing segments and wait until they are on storage; ``deadline`` in seconds."""
         ends = time.monotonic() + deadline
         request = milvus_pb2.FlushRequest(db_name=database, collection_names=[name])
-        answer = self.rpc.call("Flush", request, CallKind.DDL, timeout=deadline)
+        with self.exclusive(database, name):
+            answer = self.rpc.call("Flush", request, CallKind.DDL, timeout=deadline)
         segments = list(answer.coll_segIDs[name].data)
         flush_ts = answer.coll_flush_ts.get(name, 0)
         while segments:

@@ -1,14 +1,10 @@
 """Writes of rows."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pymilvus.grpc_gen import milvus_pb2
 
 from vectorstore.adapters.base import Calls
 from vectorstore.adapters.columnar_codec import encode_batch
 from vectorstore.adapters.retry_mechanism import CallKind
-from vectorstore.adapters.write_lock import write_lock
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import EngineUnavailable, OutcomeUnknown, Overloaded, VectorStoreError
@@ -31,7 +27,7 @@ class WriteCalls(Calls):
             fields_data=encode_batch(batch, collection),
             num_rows=batch.size,
         )
-        with self._exclusive(database, collection.name):
+        with self.exclusive(database, collection.name):
             try:
                 answer = self.rpc.call("Insert", request, CallKind.WRITE_ONCE)
             except (OutcomeUnknown, EngineUnavailable) as first:
@@ -51,7 +47,7 @@ class WriteCalls(Calls):
             fields_data=encode_batch(batch, collection),
             num_rows=batch.size,
         )
-        with self._exclusive(database, collection.name):
+        with self.exclusive(database, collection.name):
             return self._replace(request)
 
     def _replace_after(self, first: VectorStoreError, request: milvus_pb2.InsertRequest) -> int:
@@ -85,7 +81,7 @@ class WriteCalls(Calls):
         request = milvus_pb2.DeleteRequest(
             db_name=database, collection_name=collection.name, partition_name=partition, expr=expression
         )
-        with self._exclusive(database, collection.name):
+        with self.exclusive(database, collection.name):
             kind = CallKind.WRITE if by_id else CallKind.WRITE_ONCE
             return self._stamp(self.rpc.call("Delete", request, kind))
 
@@ -100,11 +96,3 @@ class WriteCalls(Calls):
         if not self.timestamps:
             return 0
         return int(self.rpc.call("AllocTimestamp", milvus_pb2.AllocTimestampRequest(), CallKind.DESCRIBE).timestamp)
-
-    @contextmanager
-    def _exclusive(self, database: str, name: str) -> Iterator[None]:
-        if not self.single_writer:
-            yield
-            return
-        with write_lock(self.locks, f"{self.endpoint.host}:{self.endpoint.port}/{database}/{name}"):
-            yield
