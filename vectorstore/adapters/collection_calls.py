@@ -148,8 +148,7 @@ class CollectionCalls(Calls):
             DeadlineExceeded: still loading then; it goes on in Milvus.
         """
         ends = time.monotonic() + deadline
-        request = milvus_pb2.LoadCollectionRequest(db_name=database, collection_name=name, replica_number=replicas)
-        self.rpc.call("LoadCollection", request, CallKind.DDL, timeout=deadline)
+        self.start_loading(database, name, replicas, deadline)
         while self.load_state(database, name)[0] is not LoadState.LOADED:
             if time.monotonic() > ends:
                 raise DeadlineExceeded(
@@ -157,6 +156,11 @@ class CollectionCalls(Calls):
                     " state later; if it stays, check that Milvus has memory for it and that its index is built."
                 )
             time.sleep(_POLL_S)
+
+    def start_loading(self, database: str, name: str, replicas: int = 1, deadline: float = LOAD_DEADLINE_S) -> None:
+        """Have it loaded into memory; Milvus goes on by itself."""
+        request = milvus_pb2.LoadCollectionRequest(db_name=database, collection_name=name, replica_number=replicas)
+        self.rpc.call("LoadCollection", request, CallKind.DDL, timeout=deadline)
 
     def reload_forgotten(self, database: str, name: str) -> bool:
         """Load what a restart of Milvus Lite has released; False where nothing says that it should be loaded."""

@@ -23,6 +23,7 @@ from vectorstore.domain.errors import Conflict, NotFound
 from vectorstore.domain.models import Consistency, RowId
 from vectorstore.journal.reading import changes, definition_at, oldest_open
 from vectorstore.journal.sequence import position
+from vectorstore.service.ahead import read_ahead
 from vectorstore.service.catalogue import KnownCollection, look_up, require_same
 from vectorstore.service.context import Scope
 from vectorstore.service.definitions import definition_of, ensure_recorded
@@ -102,7 +103,7 @@ class Capture:
         )
         rows, size, last = 0, 0, after
         with made.base(f"{partition or 'part'}-{number:05d}") as part:
-            for batch in self._scan(query, partition, after):
+            for batch in read_ahead(self._scan(query, partition, after)):
                 self._work.check()
                 columns = _with_partition(to_arrow(batch, self.known.schema), partition, made.schema)
                 self._read.add(hasher.hashes(columns))

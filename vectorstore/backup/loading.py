@@ -17,6 +17,7 @@ from vectorstore.domain.definition import Definition
 from vectorstore.domain.digest import RowHasher, RunningDigest
 from vectorstore.domain.errors import DeadlineExceeded, EngineFailed, OutcomeUnknown
 from vectorstore.domain.models import Consistency, IndexSpec
+from vectorstore.service.ahead import read_ahead
 from vectorstore.service.work import Work
 
 BUILD_DEADLINE_S = 3600.0
@@ -53,9 +54,9 @@ class Loader:
                 self._adapter.create_partition(self._database, self.schema.name, partition)
 
     def open(self) -> None:
-        """Index the empty collection and bring it into memory, as a new one is that is filled by its users."""
+        """Index the empty collection and have it brought into memory while it is filled."""
         self.index()
-        self._into_memory()
+        self._adapter.start_loading(self._database, self.schema.name)
 
     def load(self, rows: Iterator[pa.RecordBatch], total: int | None, *, flush: bool = True) -> None:
         """Write every row. The chunks that a former run has written are passed over.
@@ -151,7 +152,7 @@ class Loader:
         """At strong consistency."""
         query = RowQuery(expression="", output_fields=[], consistency=Consistency.STRONG)
         hasher, found = RowHasher(self._definition.schema), RunningDigest()
-        for batch in self._adapter.scan(self._database, self.schema, query):
+        for batch in read_ahead(self._adapter.scan(self._database, self.schema, query)):
             self._work.check()
             found.add(hasher.hashes(to_arrow(batch, self.schema)))
             self._work.progress(found.rows, self.digest.rows, "rows")

@@ -14,13 +14,13 @@ from vectorstore.journal.sequence import position
 from vectorstore.models import JournalEntry
 from vectorstore.monitoring import request_id
 from vectorstore.service import row_calls
+from vectorstore.service.ahead import read_ahead
 from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
 from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
 from vectorstore.service.write_path import settled_at
 from vectorstore.transfer import folders
-from vectorstore.transfer.ahead import read_ahead
 from vectorstore.transfer.checking import Checked, Checker, Fault, subset
 from vectorstore.transfer.downloads import offer
 from vectorstore.transfer.fetch import fetch

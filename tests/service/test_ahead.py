@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vectorstore.transfer.ahead import read_ahead
+from vectorstore.service.ahead import read_ahead
 
 
 def test_they_come_in_order_each_made_while_the_one_before_is_used() -> None:
