@@ -87,16 +87,20 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def save(rows: list[Row], folder: Path) -> Path:
-    """``<date>-<commit>.json``, so that runs can be compared."""
+    """``<date>-<commit>.json``, so that runs can be compared; what another run of that day and commit has measured, and
+    this one has not, stays."""
     commit = _commit()
+    path = folder / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-{commit}.json"
+    measured = {row.id: dataclasses.asdict(row) for row in rows}
+    if path.exists():
+        measured = {row["id"]: row for row in orjson.loads(path.read_bytes())["rows"]} | measured
     found: dict[str, Any] = {
         "commit": commit,
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}",
-        "rows": [dataclasses.asdict(row) for row in rows],
+        "rows": list(measured.values()),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-{commit}.json"
     path.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return path
 
