@@ -20,7 +20,7 @@ from vectorstore.service.operation import CollectionOperation
 from vectorstore.service.row_limits import keep_within
 from vectorstore.service.row_reads import RowReads, read_ids
 from vectorstore.service.search_service import SearchService
-from vectorstore.service.write_path import gone, journalled, put, writing, written_by_others
+from vectorstore.service.write_path import gone, journalled, put, writing
 
 _CHUNK_ROWS = 2_000
 
@@ -52,13 +52,11 @@ class VectorService(RowReads):
         batch: Batch,
         given: Sequence[RowId],
         partition: str,
-        absent_at: int | None = None,
     ) -> list[RowId]:
         """``given`` are the ids that may be taken: those that we made are not."""
         act.ids = batch.size
         with self.writing(act.known, given) as known:
-            if absent_at is None or written_by_others(known, absent_at):
-                _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
+            _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
             undone = partial(row_calls.none_there, self.scope, known, batch.ids)
             with journalled(known, put(known, batch, partition, "insert"), undone):
                 ids = row_calls.insert(self.scope, known, batch, partition)
@@ -102,12 +100,8 @@ class VectorService(RowReads):
         partition: str | None = None,
         *,
         replace: bool = False,
-        absent_at: int | None = None,
     ) -> int:
         """Insert, or with ``replace`` upsert, rows that ``read_rows`` or its like has checked; returns how many.
-
-        ``absent_at`` is a sequence of the journal at which none of the ids was there, and none is in what this request
-        has written since: Milvus is asked again only if others have written meanwhile.
 
         Raises:
             PermissionDenied: the caller's rights are limited to some rows or fields: its rows are read one by one.
@@ -121,7 +115,7 @@ class VectorService(RowReads):
                 _refuse_upsert(act.known)
                 self._upsert(act, batch, partition or "")
             else:
-                self._insert(act, batch, batch.ids, partition or "", absent_at)
+                self._insert(act, batch, batch.ids, partition or "")
             return batch.size
 
     def insert_batch(

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from django.db.models import Min
-
 from vectorstore.domain.arrow import to_arrow
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import (
@@ -28,9 +26,7 @@ from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.journal.payload import pack_keys, pack_rows
-from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
-from vectorstore.models import JournalEntry
 from vectorstore.monitoring import request_id
 from vectorstore.optimization.shared_state import State
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
@@ -72,21 +68,6 @@ def writing(
         with key_locks(lock_folder(), known.uid, None):
             redrive(scope, known)
     raise WritesHeld("Writes to the collection keep losing their answers; look at Milvus's log.", retry_after=5)
-
-
-def settled_at(known: KnownCollection) -> int:
-    """A sequence of the journal up to which every write to the collection has ended: a read sees them all."""
-    before = position()[0]
-    pending = JournalEntry.objects.filter(uid=known.uid, state="open").aggregate(first=Min("seq"))["first"]
-    return before if pending is None else min(before, pending - 1)
-
-
-def written_by_others(known: KnownCollection, since: int) -> bool:
-    """Whether another request than the present one may have put rows there since that sequence of the journal."""
-    if not known.point_in_time or not request_id.current.get():
-        return True
-    entries = JournalEntry.objects.filter(uid=known.uid, seq__gt=since, op="PUT")
-    return entries.exclude(state__in=("aborted", "void")).exclude(request_id=request_id.current.get()).exists()
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
 from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
-from vectorstore.service.write_path import settled_at
 from vectorstore.transfer import folders
 from vectorstore.transfer.checking import Checked, Checker, Fault, subset
 from vectorstore.transfer.downloads import offer
@@ -59,12 +58,10 @@ def run_import(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, An
 
 
 class Begun(NamedTuple):
-    """A piece whose writing has begun: the rows whose ids were there already, how many of its writes were sent, and
-    the journal's sequence at which none of the other ids was there."""
+    """A piece whose writing has begun: the rows whose ids were there already, how many of its writes were sent."""
 
     taken: list[int]
     sent: int
-    absent_at: int | None
 
 
 class _Import:
@@ -78,7 +75,6 @@ class _Import:
         self._home = job.folder
         self._seen = Seen(self._home / _IDS)
         self._rejects = Rejects(self._home)
-        self._absent_at: int | None = None
 
     def run(self) -> dict[str, Any]:
         job, work = self._job, self._work
@@ -87,7 +83,6 @@ class _Import:
         reader = open_source(job, self._known)
         work.stage("checking")
         checked = self._check(reader)
-        self._absent_at = checked["seq"]
         work.stage("writing")
         result = {"collection": job.collection} | self._write_all(reader, checked["rows"])
         if result["rejected"]:
@@ -125,7 +120,7 @@ class _Import:
         if note is not None:
             return note
         number = 0
-        found: dict[str, Any] = {"next": [0, 0], "ids": 0, "bad": 0, "faults": [], "seq": settled_at(self._known)}
+        found: dict[str, Any] = {"next": [0, 0], "ids": 0, "bad": 0, "faults": []}
         while (kept := work.finished(f"check/{number}")) is not None:
             found, number = kept, number + 1
         self._seen.cut(found["ids"])
@@ -143,7 +138,7 @@ class _Import:
             if index % _CHECKED_AT_ONCE == 0:
                 work.finish(f"check/{number}", found)
                 number += 1
-        note = {"rows": found["next"][0], "seq": found["seq"]}
+        note = {"rows": found["next"][0]}
         self._end_check(found)
         work.finish("checked", note)
         return note
@@ -220,7 +215,7 @@ class _Import:
             self._rejects.write(number, checked.faults, piece)
         if checked.batch.size:
             sent = sys.maxsize if self._job.replaces else begun.sent
-            write(self._scope, self._job, checked, sent=sent, absent_at=begun.absent_at)
+            write(self._scope, self._job, checked, sent=sent)
         return checked.batch.size
 
     def _begin(self, number: int, checked: Checked) -> Begun:
@@ -231,13 +226,13 @@ class _Import:
             again, note = again + 1, kept
         sent = 0 if note is None else self._sent(note["seq"])
         if note is not None and sent:
-            return Begun(note["taken"], sent, None)
-        began_at, quiet_at = position()[0], settled_at(self._known)
+            return Begun(note["taken"], sent)
+        began_at = position()[0]
         looked = self._skips and not self._job.replaces
         faults = self._taken(checked) if looked and checked.batch.size else []
         taken = [fault.row for fault in faults]
         self._work.finish(f"begin/{number}/{again}", {"taken": taken, "seq": began_at})
-        return Begun(taken, 0, quiet_at if looked else self._absent_at)
+        return Begun(taken, 0)
 
     def _sent(self, seq: int) -> int:
         """How many writes of this job the journal has after ``seq``; without a journal, any number."""

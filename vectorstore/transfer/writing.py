@@ -28,11 +28,11 @@ class _RowsOfOne(VectorService):
             yield fresh
 
 
-def write(scope: Scope, job: ImportJob, checked: Checked, *, sent: int, absent_at: int | None) -> None:
+def write(scope: Scope, job: ImportJob, checked: Checked, *, sent: int) -> None:
     """Write good rows under the caller's rights, journalled and recorded as any write is.
 
     They go in one write, or in several where the caller's rights are limited to some rows; the first ``sent`` of these
-    may be there already and are written over themselves. ``absent_at`` as for ``write_batch``.
+    may be there already and are written over themselves.
 
     Raises:
         AlreadyExists: some of the ids are there already, in a write that was not sent before.
@@ -41,7 +41,7 @@ def write(scope: Scope, job: ImportJob, checked: Checked, *, sent: int, absent_a
     """
     service = _RowsOfOne(scope, job.uid)
     if checked.rows is None:
-        service.write_batch(job.collection, checked.batch, job.partition, replace=sent > 0, absent_at=absent_at)
+        service.write_batch(job.collection, checked.batch, job.partition, replace=sent > 0)
         return
     most = current().max_batch_rows
     for number, start in enumerate(range(0, len(checked.rows), most)):
