@@ -62,8 +62,8 @@ class Tally:
 class HttpSearches:
     """Single searches over HTTP, one at a time on each of ``clients`` connections that stay open.
 
-    ``body`` is what is sent beside the vector, which goes under the name of ``vector``. An answer without
-    ``expected`` in it ends the run: Milvus's own endpoint answers 200 to what it refuses.
+    ``body`` is what is sent beside the vector, which goes under the name of ``vector``: one of ``queries``, in turn. An
+    answer without ``expected`` in it ends the run: Milvus's own endpoint answers 200 to what it refuses.
     """
 
     port: int
@@ -71,9 +71,10 @@ class HttpSearches:
     body: dict[str, Any]
     expected: bytes
     clients: int
+    queries: int = _QUERIES
 
     def __call__(self, seconds: float, token: str) -> Tally:
-        queries = vectors(_QUERIES, seed=2).tolist()
+        queries = vectors(self.queries, seed=2).tolist()
         requests = [self._request({**self.body, "vector": [round(x, 6) for x in query]}, token) for query in queries]
         return asyncio.run(self._run(requests, Tally(seconds)))
 
@@ -140,11 +141,12 @@ class _HttpClient(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PymilvusSearches:
-    """The same searches with pymilvus, ``clients`` threads on one connection."""
+    """The same searches with pymilvus, ``clients`` threads on one connection; ``consistency`` if not the default."""
 
     address: Address
     collection: str
     clients: int
+    consistency: str | None = None
 
     def __call__(self, seconds: float, token: str) -> Tally:
         client = self.address.client()
@@ -166,13 +168,18 @@ class PymilvusSearches:
         return tally
 
     def _search(self, client: Any, queries: Any, tally: Tally, failures: list[Exception]) -> None:
+        options: dict[str, Any] = {
+            "limit": TOP_K,
+            "search_params": {"params": SEARCH_PARAMS},
+            "timeout": _PATIENCE_S,
+        }
+        if self.consistency is not None:
+            options["consistency_level"] = self.consistency
         try:
             for number in range(1_000_000_000):
                 asked = time.perf_counter()
                 query = [queries[number % _QUERIES]]
-                found = client.search(
-                    self.collection, query, limit=TOP_K, search_params={"params": SEARCH_PARAMS}, timeout=_PATIENCE_S
-                )
+                found = client.search(self.collection, query, **options)
                 if len(found[0]) != TOP_K:
                     raise RuntimeError(f"pymilvus found {len(found[0])} rows.")
                 if not tally.add(asked):

@@ -25,7 +25,7 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR)
     lines = []
     for rows in asked.rows:
-        with milvus_server(()) as engine, gateway(engine) as stack, closing(Address.of(engine).client()) as client:
+        with milvus_server({}) as engine, gateway(engine) as stack, closing(Address.of(engine).client()) as client:
             jobs = Jobs(stack)
             name = make(jobs, DIMENSION)
             print(f"… {rows} rows", file=sys.stderr, flush=True)
