@@ -180,6 +180,16 @@ def test_every_scalar_type_comes_back_as_it_went_in(adapter: MilvusAdapter, coll
     assert found[0] == expected
 
 
+def test_who_names_no_fields_gets_none(adapter: MilvusAdapter) -> None:
+    collection = shared(adapter, "plain")
+    adapter.insert(DATABASE, collection, read_rows([{"id": "a", "vector": [1.0] * DIMENSION}], collection), "")
+    query = VectorQuery(
+        field=collection.vector_fields[0], vectors=[[1.0] * DIMENSION], limit=1, consistency=Consistency.STRONG
+    )
+    ((hit,),) = adapter.search(DATABASE, collection, query)
+    assert (hit.id, hit.fields) == ("a", {})
+
+
 def test_dynamic_fields_are_limited_to_those_asked_for(adapter: MilvusAdapter, collection: Collection) -> None:
     insert(adapter, collection, [a_row("one")])
     assert fetch(adapter, collection, ["one"], ["tag", "text"])[0].keys() == {"id", "tag", "text"}

@@ -61,3 +61,9 @@ def test_another_process_waits_and_a_killed_holder_leaves_no_lock(tmp_path: Path
     finally:
         holder.kill()
         holder.communicate()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Overloaded, match=r"Not a directory.*free space"), write_lock(tmp_path / "file" / "x", "c"):
+        pass

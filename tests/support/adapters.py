@@ -14,7 +14,6 @@ def reach(engine: RunningEngine) -> tuple[MilvusAdapter, Capabilities]:
     if engine.port not in _reached:
         adapter = MilvusAdapter(Endpoint("127.0.0.1", engine.port, engine.user, engine.password), engine.folder)
         found = probe(adapter)
-        adapter.single_writer, adapter.insert_replaces = found.single_writer, found.insert_replaces
-        adapter.reads_largest_int64, adapter.timestamps = found.reads_largest_int64, found.timestamps
+        adapter.know(found)
         _reached[engine.port] = (adapter, found)
     return _reached[engine.port]

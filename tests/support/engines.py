@@ -22,8 +22,15 @@ _FIXED_PORTS = (2379, 2380, 9091)  # inside the Milvus server; they cannot be ch
 _START_S = 90
 _OTHER_RUN_S = 600
 
-SHORT_PAUSES = ("queryCoord.checkInterval=100", "queryCoord.distPullInterval=100", "proxy.timeTickInterval=50")
-"""Settings of the Milvus server that keep tests short: strong reads take 50 ms instead of 200."""
+SHORT_PAUSES = {
+    "PROXY_TIMETICKINTERVAL": "50",
+    "QUERYCOORD_CHECKINTERVAL": "100",
+    "QUERYCOORD_CHECKCHANNELINTERVAL": "100",
+    "QUERYCOORD_CHECKSEGMENTINTERVAL": "100",
+    "QUERYCOORD_DISTPULLINTERVAL": "100",
+}
+"""Settings of the Milvus server, in milliseconds, that keep tests short: strong reads take 50 ms instead of 200, and
+loading a collection 1.9 s instead of 2.9."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +86,14 @@ def milvus_lite(folder: Path | None = None, port: int | None = None) -> Iterator
 
 @contextlib.contextmanager
 def milvus_server(
-    settings: tuple[str, ...] = SHORT_PAUSES, options: tuple[str, ...] = (), tls: dict[str, Any] | None = None
+    settings: dict[str, str] = SHORT_PAUSES, options: tuple[str, ...] = (), tls: dict[str, Any] | None = None
 ) -> Iterator[RunningEngine]:
     """Milvus 2.3.5, with users; one at a time on a host. ``tls`` is how to reach it with its further ``options``."""
     folder = Path(tempfile.mkdtemp(prefix="vectorstore-milvus-"))
     port = free_port()
     place = ["--data", str(folder), "--proxy-port", str(port), "--authorization-enabled", "true"]
-    for setting in settings:
-        place += ["--extra-config", setting]
     command = [str(_BIN / "milvus-server"), *place, *options]
-    with _only_one(), _running(command, "milvus", port, "root", "Milvus", folder, tls) as engine:
+    with _only_one(), _running(command, "milvus", port, "root", "Milvus", folder, tls, settings) as engine:
         yield engine
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -127,6 +132,7 @@ def _running(
     password: str,
     folder: Path,
     tls: dict[str, Any] | None = None,
+    settings: dict[str, str] | None = None,
 ) -> Iterator[RunningEngine]:
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
@@ -135,7 +141,7 @@ def _running(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         cwd=folder,
-        env=os.environ | {"HOME": str(folder)},
+        env=os.environ | {"HOME": str(folder)} | (settings or {}),
     )
     engine = RunningEngine(kind, port, user, password, process, folder, tls or {})
     try:

@@ -1,5 +1,6 @@
 """A ``Work`` of the tests' own: a ledger in memory, that can be stopped at any of its checks or records."""
 
+from collections.abc import Callable
 from typing import Any
 
 from vectorstore.service.work import Interrupted
@@ -43,3 +44,16 @@ class Ledger:
             self.steps -= 1
             if self.steps < 0:
                 raise Interrupted
+
+
+class Meanwhile(Ledger):
+    """Does something once a chunk is on record: what others do while the work goes on."""
+
+    def __init__(self, key: str, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self._key, self._act = key, act
+
+    def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
+        super().finish(key, note)
+        if key == self._key:
+            self._act()

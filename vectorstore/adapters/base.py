@@ -23,6 +23,8 @@ class Calls:
     timestamps: bool = False
     wants_loaded: Callable[[str, str], bool] | None = None
     """Set for an engine that forgets what was loaded: whether a collection of a database should be."""
+    exchanged: Callable[[str, str], bool] | None = None
+    """Asked of a collection that is not there: waits while it is being exchanged, and says whether it should be."""
 
     @contextmanager
     def exclusive(self, database: str, name: str) -> Iterator[None]:

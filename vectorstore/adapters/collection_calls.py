@@ -1,7 +1,9 @@
 """Collections: create, describe, change, load and release, flush, compact, statistics."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pymilvus.grpc_gen import common_pb2, milvus_pb2
 
@@ -15,7 +17,14 @@ from vectorstore.adapters.schema_codec import (
     key_values,
 )
 from vectorstore.domain.collection import Collection, Field
-from vectorstore.domain.errors import DeadlineExceeded, EngineFailed, NotFound, UnsupportedByEngine, VectorStoreError
+from vectorstore.domain.errors import (
+    DeadlineExceeded,
+    EngineFailed,
+    NotFound,
+    NotLoaded,
+    UnsupportedByEngine,
+    VectorStoreError,
+)
 from vectorstore.domain.models import LoadState
 
 LOAD_DEADLINE_S = 60.0
@@ -97,15 +106,17 @@ class CollectionCalls(Calls):
         return True
 
     def drop_collection(self, database: str, name: str) -> None:
-        self.rpc.call(
-            "DropCollection",
-            milvus_pb2.DropCollectionRequest(db_name=database, collection_name=name),
-            CallKind.DDL,
-        )
+        request = milvus_pb2.DropCollectionRequest(db_name=database, collection_name=name)
+        with self.rpc.alone(database, name):
+            self.rpc.call("DropCollection", request, CallKind.DDL, alone=True)
 
     def rename_collection(self, database: str, name: str, new_name: str) -> None:
         request = milvus_pb2.RenameCollectionRequest(db_name=database, oldName=name, newName=new_name)
-        self.rpc.call("RenameCollection", request, CallKind.WRITE_ONCE)
+        with self.rpc.alone(database, name, new_name):
+            self.rpc.call("RenameCollection", request, CallKind.WRITE_ONCE)
+            if self.rpc.gate:  # opened by one, so that what waits does not open it twice
+                opened = milvus_pb2.DescribeCollectionRequest(db_name=database, collection_name=new_name)
+                self.rpc.call("DescribeCollection", opened, CallKind.DESCRIBE, alone=True)
 
     def alter_collection(self, database: str, name: str, properties: dict[str, str], remove: tuple[str, ...]) -> None:
         """Set some properties and remove others."""
@@ -169,6 +180,18 @@ class CollectionCalls(Calls):
         if self.load_state(database, name)[0] is LoadState.NOT_LOADED:
             self.load_collection(database, name)
         return True
+
+    def read(self, database: str, name: str, call: Callable[[], Any]) -> Any:
+        """``call``, a read of the collection, once more where it only seemed to be released or gone."""
+        try:
+            return call()
+        except NotLoaded:
+            if not self.reload_forgotten(database, name):
+                raise
+        except NotFound:
+            if self.exchanged is None or not self.exchanged(database, name):
+                raise
+        return call()
 
     def release_collection(self, database: str, name: str) -> None:
         request = milvus_pb2.ReleaseCollectionRequest(db_name=database, collection_name=name)

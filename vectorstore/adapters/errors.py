@@ -51,7 +51,7 @@ _BY_TEXT: tuple[tuple[str, type[VectorStoreError], str], ...] = (
     (r"already exist|duplicate|is an alias|conflict with|same name", AlreadyExists, "The name is taken already."),
     (r"can't find|not found|not exist|doesn't exist", NotFound, "Milvus knows nothing of that name."),
     (r"alias.*drop|drop.*alias", Conflict, "Aliases point to the collection; remove them first."),
-    (r"not empty", Conflict, "The database is not empty; drop its collections first."),
+    (r"database.*not empty", Conflict, "The database is not empty; drop its collections first."),
     (r"invalid index type|unknown index_type|reserved for|not support", UnsupportedByEngine, "The engine lacks this."),
     (r"at most one distinct index|index already", AlreadyExists, "The field has an index already; drop it first."),
     (r"dropped on loaded|release it first", Conflict, "Release the collection first."),

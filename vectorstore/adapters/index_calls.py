@@ -43,6 +43,13 @@ class IndexCalls(Calls):
             return []
         return [state for item in answer.index_descriptions if (state := _decode(item)) is not None]
 
+    def indexed_fields(self, database: str, collection: str) -> set[str]:
+        """The fields with an index of any kind, scalar ones too."""
+        try:
+            return {field for _, field in self._index_names(database, collection)}
+        except NotFound:
+            return set()
+
     def wait_for_index(
         self, database: str, collection: str, field: str, deadline: float = BUILD_DEADLINE_S
     ) -> IndexState:

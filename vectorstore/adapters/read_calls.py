@@ -1,5 +1,6 @@
 """Reads of rows by expression and by primary-key ranges."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,11 +10,11 @@ from pymilvus.grpc_gen import milvus_pb2
 
 from vectorstore.adapters.columnar_codec import decode_rows
 from vectorstore.adapters.consistency import guarantee
-from vectorstore.adapters.retry_mechanism import CallKind
+from vectorstore.adapters.retry_mechanism import CallKind, CallStats
 from vectorstore.adapters.schema_codec import key_values
 from vectorstore.adapters.search_calls import SearchCalls, VectorQuery
 from vectorstore.domain.collection import Collection
-from vectorstore.domain.errors import NotLoaded, UnsupportedByEngine
+from vectorstore.domain.errors import UnsupportedByEngine
 from vectorstore.domain.filters import Compare, FieldRef, Literal, everything, serialise
 from vectorstore.domain.models import INTEGER_RANGES, Consistency, DataType
 
@@ -24,13 +25,15 @@ MAX_WINDOW = 16_384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuery:
-    """``expression`` is text that our own serialiser wrote; empty for all rows (with a limit).
+    """``expression`` is text that our own serialiser wrote; empty for all rows (with a limit). ``nothing``: no row can
+    meet it, so that Milvus is not asked.
 
     ``lenient``: a vector that the engine cannot read back (see ``_largest``) is null instead of an error.
     """
 
     expression: str
     output_fields: Sequence[str]
+    nothing: bool = False
     limit: int = MAX_WINDOW
     offset: int = 0
     partitions: Sequence[str] = ()
@@ -42,15 +45,25 @@ class RowQuery:
 
 
 class ReadCalls(SearchCalls):
-    def query(self, database: str, collection: Collection, query: RowQuery) -> list[dict[str, Any]]:
+    def query(
+        self, database: str, collection: Collection, query: RowQuery, stats: CallStats | None = None
+    ) -> list[dict[str, Any]]:
         """Matching rows as dicts, in no particular order unless ``ordered`` (by primary key)."""
-        answer = self._query(database, collection.name, query)
+        if query.nothing:
+            return []
+        stats = stats or CallStats()
+        query = replace(query, expression=query.expression or every_row(collection))
+        answer = self._query(database, collection.name, query, stats)
+        began = time.perf_counter()
         rows = decode_rows(answer.fields_data, row_count(answer), query.output_fields)
+        stats.decode_s += time.perf_counter() - began
         if self._may_miss_largest(collection) and len(rows) < query.limit and not query.offset:
             rows += self._largest(database, collection, query)
         return rows
 
-    def _query(self, database: str, name: str, query: RowQuery) -> milvus_pb2.QueryResults:
+    def _query(
+        self, database: str, name: str, query: RowQuery, stats: CallStats | None = None
+    ) -> milvus_pb2.QueryResults:
         timestamp, level = guarantee(query.consistency, query.after)
         params: dict[str, Any] = {"limit": query.limit, "offset": query.offset}
         if query.ordered:
@@ -67,19 +80,20 @@ class ReadCalls(SearchCalls):
             consistency_level=level,
             query_params=key_values(params),
         )
-        try:
-            return self.rpc.call("Query", request, CallKind.READ, timeout=query.timeout)
-        except NotLoaded:
-            if not self.reload_forgotten(database, name):
-                raise
-            return self.rpc.call("Query", request, CallKind.READ, timeout=query.timeout)
+        return self.read(
+            database,
+            name,
+            lambda: self.rpc.call("Query", request, CallKind.READ, timeout=query.timeout, stats=stats),
+        )
 
-    def count(self, database: str, collection: Collection, query: RowQuery) -> int:
+    def count(self, database: str, collection: Collection, query: RowQuery, stats: CallStats | None = None) -> int:
         """Exact number of matching rows that are not deleted; ``query``'s output fields are not used."""
+        if query.nothing:
+            return 0
         # Milvus Lite looks at the partitions only where there is an expression.
         expression = query.expression or (every_row(collection) if query.partitions else "")
         asked = replace(query, expression=expression, output_fields=["count(*)"])
-        answer = self._query(database, collection.name, asked)
+        answer = self._query(database, collection.name, asked, stats)
         return int(answer.fields_data[0].scalars.long_data.data[0])
 
     def read_pages(
@@ -89,6 +103,8 @@ class ReadCalls(SearchCalls):
 
         Ends at the first empty page; a short page is no end (Milvus has had short pages with rows left).
         """
+        if query.nothing:
+            return
         primary = collection.primary
         last: Any = None
         while True:

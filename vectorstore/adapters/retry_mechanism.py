@@ -44,6 +44,14 @@ class CallKind(Enum):
     DDL = CallPolicy(60, 1, is_write=True, lane="admin")
 
 
+@dataclass(slots=True)
+class CallStats:
+    """What a call took: how often Milvus was called, and the seconds in which its answer was decoded."""
+
+    attempts: int = 0
+    decode_s: float = 0.0
+
+
 class RetryBudget:
     """Every call earns a tenth of a repeat; at most ten are saved up."""
 
@@ -82,18 +90,27 @@ class _OutOfBudget(stop_base):
         return time.monotonic() >= self._ends or not self._budget.spend()
 
 
-def run(call: Callable[[float], T], kind: CallKind, name: str, guards: Guards, timeout: float | None = None) -> T:
-    """Do ``call(seconds_left)`` under the policy of ``kind``; ``timeout`` replaces its deadline.
+def run(
+    call: Callable[[float], T],
+    kind: CallKind,
+    name: str,
+    guards: Guards,
+    timeout: float | None = None,
+    stats: CallStats | None = None,
+) -> T:
+    """Do ``call(seconds_left)`` under the policy of ``kind``; ``timeout`` replaces its deadline, ``stats`` counts.
 
     Raises:
         VectorStoreError: the translated failure of the last attempt.
         EngineUnavailable, Overloaded: a guard refused it; Milvus was not called.
     """
     with guards.bulkheads[kind.value.lane].place():
-        return _repeat(call, kind, name, guards, timeout)
+        return _repeat(call, kind, name, guards, timeout, stats or CallStats())
 
 
-def _repeat(call: Callable[[float], T], kind: CallKind, name: str, guards: Guards, timeout: float | None) -> T:
+def _repeat(
+    call: Callable[[float], T], kind: CallKind, name: str, guards: Guards, timeout: float | None, stats: CallStats
+) -> T:
     policy, budget, breaker = kind.value, guards.budget, guards.breakers[kind.value.lane]
     ends = time.monotonic() + (timeout if timeout is not None else policy.deadline)
     budget.earn()
@@ -102,6 +119,7 @@ def _repeat(call: Callable[[float], T], kind: CallKind, name: str, guards: Guard
     def attempt() -> T:
         nonlocal unclear
         breaker.admit()
+        stats.attempts += 1
         failed = True
         try:
             answer = call(max(0.001, ends - time.monotonic()))

@@ -5,6 +5,7 @@ builds messages value by value and shares channels between clients whose TLS set
 """
 
 import base64
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ import grpc
 from pymilvus.grpc_gen import milvus_pb2_grpc
 
 from vectorstore.adapters.errors import check_status
-from vectorstore.adapters.retry_mechanism import CallKind, Guards, run
+from vectorstore.adapters.gate import Gate
+from vectorstore.adapters.retry_mechanism import CallKind, CallStats, Guards, run
 
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_send_message_length", -1),
@@ -50,7 +52,9 @@ class Endpoint:
 
 
 class Rpc:
-    """Thread-safe; one per endpoint and process."""
+    """Thread-safe; one per endpoint and process. With a ``gate`` every call for a collection goes through it."""
+
+    gate: Gate | None = None
 
     def __init__(self, endpoint: Endpoint, threads: int) -> None:
         self.guards = Guards(threads)
@@ -61,8 +65,17 @@ class Rpc:
             token = base64.b64encode(f"{endpoint.user}:{endpoint.password}".encode()).decode()
             self._metadata.append(("authorization", token))
 
-    def call(self, name: str, request: Any, kind: CallKind, *, timeout: float | None = None) -> Any:
-        """Call ``name`` of Milvus's service; the answer has a good status.
+    def call(
+        self,
+        name: str,
+        request: Any,
+        kind: CallKind,
+        *,
+        timeout: float | None = None,
+        stats: CallStats | None = None,
+        alone: bool = False,
+    ) -> Any:
+        """Call ``name`` of Milvus's service; the answer has a good status. ``alone``: within ``Rpc.alone``.
 
         Raises:
             VectorStoreError: the translated failure.
@@ -77,7 +90,13 @@ class Rpc:
             check_status(status, name)
             return answer
 
-        return run(attempt, kind, name, self.guards, timeout)
+        collection = "" if self.gate is None or alone else getattr(request, "collection_name", "")
+        with self.gate.through(database, collection) if self.gate and collection else nullcontext():
+            return run(attempt, kind, name, self.guards, timeout, stats)
+
+    def alone(self, database: str, *names: str) -> AbstractContextManager[None]:
+        """Where there is a gate, nobody else calls for those collections meanwhile."""
+        return self.gate.alone(database, *names) if self.gate else nullcontext()
 
     def close(self) -> None:
         self._channel.close()

@@ -21,6 +21,10 @@ PAGE_BYTES = 24 * 1024 * 1024
 """Milvus sends at most 64 MB in one answer; a page is planned for less, because texts vary."""
 
 
+_PAGE_DEADLINE_S = 60.0
+"""A page is some 24 MB, and who reads all of them is in no hurry."""
+
+
 class ScanCalls(ReadCalls):
     def scan(
         self,
@@ -39,6 +43,8 @@ class ScanCalls(ReadCalls):
         Raises:
             UnsupportedByEngine: a row's vector cannot be read (Milvus 2.3 and the key 2^63-1).
         """
+        if query.nothing:
+            return
         names = [field.name for field in collection.fields] + ([DYNAMIC_FIELD] if collection.dynamic_fields else [])
         primary, page, last = collection.primary.name, _page_rows(collection), after
         while True:
@@ -49,6 +55,7 @@ class ScanCalls(ReadCalls):
                 parts.append(serialise(Compare("<=", FieldRef(primary), Literal(until))))
             expression = " and ".join(f"({part})" for part in parts if part) or every_row(collection)
             step = replace(query, expression=expression, output_fields=names, limit=page, offset=0, ordered=True)
+            step = replace(step, timeout=query.timeout or _PAGE_DEADLINE_S)
             try:
                 answer = self._query(database, collection.name, step)
             except PayloadTooLarge:

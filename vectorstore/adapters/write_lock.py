@@ -1,9 +1,5 @@
-"""One writer at a time on a collection of Milvus Lite, across threads and processes.
+"""One writer at a time on a collection of Milvus Lite, across threads and processes."""
 
-An advisory lock on a file: the kernel drops it when its holder dies, so no crash leaves it behind.
-"""
-
-import fcntl
 import hashlib
 import os
 import time
@@ -11,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vectorstore.domain.errors import Overloaded
+from vectorstore.adapters.file_lock import ALONE, open_lock, take
 
-_POLL_S = 0.002
+_LATE = "Another write to this collection is under way and did not end in time."
 
 
 @contextmanager
@@ -23,27 +19,9 @@ def write_lock(folder: Path, key: str, timeout: float = 30) -> Iterator[None]:
     Raises:
         Overloaded: another writer kept it for longer.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(folder, f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock")
     try:
-        _acquire(descriptor, timeout)
+        take(descriptor, ALONE, 0, 1, time.monotonic() + timeout, _LATE)
         yield
     finally:
         os.close(descriptor)
-
-
-def _acquire(descriptor: int, timeout: float) -> None:
-    ends = time.monotonic() + timeout
-    pause = _POLL_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= ends:
-                raise Overloaded(
-                    "Another write to this collection is under way and did not end in time.", retry_after=1
-                ) from None
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
