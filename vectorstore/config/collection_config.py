@@ -26,6 +26,10 @@ SCRATCH_PREFIX = "_vectorstore_"
 """Names that begin so are the gateway's own, and in no list."""
 RESTORE_PREFIX = f"{SCRATCH_PREFIX}restore_"
 """Of collections that a restore loads."""
+EXCHANGE_PREFIX = f"{SCRATCH_PREFIX}exchange_"
+"""Followed by a uid: what had the collection's name before a rebuilt one took its place."""
+ADVICE_PREFIX = f"{SCRATCH_PREFIX}advice_"
+"""Of collections that indexes are measured in."""
 
 _ROWS_PER_SHARD = 100_000_000
 _ROWS_OF_ONE_SHARD = 1_000_000

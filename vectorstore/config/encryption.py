@@ -47,16 +47,25 @@ def rotate(ciphertext: str) -> str:
     return encrypt(decrypt(ciphertext))
 
 
-def _ring() -> MultiFernet:
+def key_for(purpose: str) -> bytes:
+    """32 bytes from the first of the keys that serve ``purpose`` alone; they change when that key does."""
+    return _derived(_keys()[0], f"vectorstore {purpose}")
+
+
+def _keys() -> tuple[str, ...]:
     settings = current()
-    return _made(settings.encryption_keys or (kept_key(settings.data_dir / "encryption_key"),))
+    return settings.encryption_keys or (kept_key(settings.data_dir / "encryption_key"),)
+
+
+def _ring() -> MultiFernet:
+    return _made(_keys())
 
 
 @cache
 def _made(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(_derived(key)) for key in keys])
+    made = (_derived(key, "vectorstore secrets at rest 1") for key in keys)
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in made])
 
 
-def _derived(key: str) -> bytes:
-    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"vectorstore secrets at rest 1")
-    return base64.urlsafe_b64encode(derivation.derive(key.encode()))
+def _derived(key: str, purpose: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(key.encode())

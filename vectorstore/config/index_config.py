@@ -1,13 +1,12 @@
-"""Index kinds, their parameters and the automatic choice.
+"""Index kinds and their parameters.
 
 Ranges are those of Milvus's documentation of in-memory indexes.
 """
 
-from collections.abc import Collection as Container
 from dataclasses import dataclass
 from typing import Any
 
-from vectorstore.domain.models import DataType, IndexKind
+from vectorstore.domain.models import DataType, IndexKind, IndexSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,34 +73,6 @@ _EXTRA_BUILD: dict[IndexKind, dict[str, tuple[str, ...]]] = {
     IndexKind.HNSW_SQ: {"sq_type": ("SQ6", "SQ8", "BF16", "FP16")}
 }
 
-EXACT_ROWS = 2_000
-"""Up to here comparing with every vector is as fast as a graph."""
-QUANTISED_BYTES = 16 * 2**30
-"""From here on the vectors are kept at one byte a component."""
-
-
-def choose(
-    kind: DataType, dimension: int | None, expected_rows: int | None, available: Container[IndexKind]
-) -> tuple[IndexKind, dict[str, Any]]:
-    """The index of ``AUTO``: kind and build parameters from the type, size and what the engine has."""
-    if kind is DataType.SPARSE_FLOAT_VECTOR:
-        wanted = [IndexKind.SPARSE_INVERTED_INDEX, IndexKind.SPARSE_WAND]
-    elif kind is DataType.BINARY_VECTOR:
-        wanted = [IndexKind.BIN_FLAT] if (expected_rows or 0) <= 1_000_000 else [IndexKind.BIN_IVF_FLAT]
-    elif expected_rows is not None and expected_rows <= EXACT_ROWS:
-        wanted = [IndexKind.FLAT]
-    elif (expected_rows or 0) * (dimension or 0) * 4 > QUANTISED_BYTES:
-        wanted = [IndexKind.HNSW_SQ, IndexKind.IVF_SQ8, IndexKind.HNSW]
-    else:
-        wanted = [IndexKind.HNSW, IndexKind.IVF_FLAT, IndexKind.FLAT]
-    chosen = next((item for item in wanted if item in available), IndexKind.AUTOINDEX)
-    params: dict[str, Any] = {name: rule.default for name, rule in RULES[chosen].build.items()}
-    if "nlist" in params and expected_rows:
-        params["nlist"] = max(1, min(65_536, round(4 * expected_rows**0.5)))
-    if chosen is IndexKind.HNSW_SQ:
-        params["sq_type"] = "SQ8"
-    return chosen, params
-
 
 def build_errors(kind: IndexKind, params: dict[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with build parameters: pairs of name and reason."""
@@ -130,17 +101,44 @@ def _errors(
     return found
 
 
+CANDIDATES = ("ef", "search_list", "reorder_k")
+"""Parameters that Milvus wants to be at least top_k."""
+
+_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024, 1_536, 2_048)
+
+
+def effort(kind: IndexKind) -> str:
+    """The search parameter that trades recall for time; empty where the kind has none."""
+    return next((name for name in RULES[kind].search if name in ("ef", "nprobe", "search_list")), "")
+
+
+def ladder(index: IndexSpec, top_k: int) -> list[int]:
+    """Values of that parameter, ascending, at which recall is worth measuring; empty where the kind has none."""
+    name = effort(index.kind)
+    return sorted({within(index, name, step, top_k) for step in _STEPS}) if name else []
+
+
+def within(index: IndexSpec, name: str, value: int, top_k: int) -> int:
+    """``value`` of a search parameter as the index takes it for that many rows."""
+    rule = RULES[index.kind].search[name]
+    most = rule.high
+    if name == "nprobe":
+        most = min(most, int(index.params.get("nlist", RULES[index.kind].build["nlist"].default)))
+    least = top_k if name in CANDIDATES else rule.low
+    return max(min(max(value, least), most), rule.low)
+
+
 def search_params(kind: IndexKind, given: dict[str, Any], top_k: int, recall_target: float | None) -> dict[str, Any]:
     """Search parameters with what the caller left open: more effort for a higher recall target and top_k.
 
-    The factors are a rule of thumb until curves measured on the collection replace them.
+    The factors are a rule of thumb, for where no curve was measured on the collection.
     """
     rules = RULES[kind].search
     effort = 1.0 if recall_target is None else 0.5 if recall_target <= 0.8 else 1.0 if recall_target <= 0.95 else 4.0
     params: dict[str, Any] = {}
     for name, rule in rules.items():
         value = round(rule.default * effort)
-        if name in ("ef", "search_list", "reorder_k"):
+        if name in CANDIDATES:
             value = max(value, round(top_k * max(1.0, 1.5 * effort)), top_k)
         params[name] = min(rule.high, value)
     return params | given

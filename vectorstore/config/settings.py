@@ -28,7 +28,7 @@ def _var(
     default: T,
     *,
     secret: bool = False,
-    between: tuple[int, int] | None = None,
+    between: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
 ) -> T:
     """A field read from ``variable``; the type of ``default`` says how its text is parsed."""
@@ -55,6 +55,11 @@ class Settings:
     database_url: str = _var("DATABASE_URL", "", secret=True)
     redis_url: str = _var("REDIS_URL", "redis://127.0.0.1:6379/0", secret=True)
 
+    cache_url: str = _var("VECTORSTORE_CACHE_URL", "", secret=True)
+    cache_mb: int = _var("VECTORSTORE_CACHE_MB", 128, between=(16, 1_048_576))
+    cache_ttl_s: int = _var("VECTORSTORE_CACHE_TTL_S", 60, between=(1, 86_400))
+    cache_answer_kb: int = _var("VECTORSTORE_CACHE_ANSWER_KB", 256, between=(1, 65_536))
+
     host: str = _var("VECTORSTORE_HOST", "127.0.0.1")
     port: int = _var("PORT", 8000, between=(1, 65535))
     tls_certificate: str = _var("VECTORSTORE_TLS_CERTIFICATE", "")
@@ -68,6 +73,7 @@ class Settings:
     demo: bool = _var("VECTORSTORE_DEMO", True)
     default_collection: str = _var("VECTORSTORE_DEFAULT_COLLECTION", "")
     max_body_mb: int = _var("VECTORSTORE_MAX_BODY_MB", 64, between=(1, 4096))
+    max_answer_mb: int = _var("VECTORSTORE_MAX_ANSWER_MB", 256, between=(1, 4096))
     max_batch_rows: int = _var("VECTORSTORE_MAX_BATCH_ROWS", 10_000, between=(1, 1_000_000))
     max_upload_bytes: int = _var("VECTORSTORE_MAX_UPLOAD_BYTES", 10 * 1024**3, between=(1, 2**50))
     max_import_rows: int = _var("VECTORSTORE_MAX_IMPORT_ROWS", 100_000_000, between=(1, 2**40))
@@ -100,6 +106,12 @@ class Settings:
     debug: bool = _var("VECTORSTORE_DEBUG", False)
     log_level: str = _var("LOG_LEVEL", "INFO", choices=_LEVELS)
     log_format: str = _var("VECTORSTORE_LOG_FORMAT", "plain", choices=("plain", "json"))
+    profile_share: float = _var("VECTORSTORE_PROFILE_SHARE", 0.01, between=(0, 1))
+    slow_ms: int = _var("VECTORSTORE_SLOW_MS", 250, between=(1, 3_600_000))
+    profile_days: int = _var("VECTORSTORE_PROFILE_DAYS", 7, between=(1, 3650))
+    profile_rows: int = _var("VECTORSTORE_PROFILE_ROWS", 100_000, between=(1, 100_000_000))
+    performance_log: bool = _var("VECTORSTORE_PERFORMANCE_LOG", True)
+    performance_log_mb: int = _var("VECTORSTORE_PERFORMANCE_LOG_MB", 64, between=(1, 65_536))
 
     @property
     def max_body_bytes(self) -> int:
@@ -136,18 +148,21 @@ def current() -> Settings:
     return load(os.environ)
 
 
-def _parse(text: str, default: Any, *, variable: str, between: tuple[int, int] | None, choices: tuple[str, ...]) -> Any:
+def _parse(
+    text: str, default: Any, *, variable: str, between: tuple[float, float] | None, choices: tuple[str, ...]
+) -> Any:
     # environ's own parsing takes any unknown word for False, and its errors lack the variable's name.
     if isinstance(default, bool):
         if text.lower() not in _TRUE + _FALSE:
             raise ImproperlyConfigured(f"{variable} should be true or false.")
         return text.lower() in _TRUE
-    if isinstance(default, int):
+    if isinstance(default, int | float):
         low, high = between or (0, 2**63 - 1)
         try:
-            number = int(text)
+            number = type(default)(text)
         except ValueError:
-            raise ImproperlyConfigured(f"{variable} should be a whole number.") from None
+            kind = "a whole number" if isinstance(default, int) else "a number"
+            raise ImproperlyConfigured(f"{variable} should be {kind}.") from None
         if not low <= number <= high:
             raise ImproperlyConfigured(f"{variable} should be between {low} and {high}.")
         return number
@@ -202,6 +217,14 @@ def _check_urls(settings: Settings) -> None:
         )
     if not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise ImproperlyConfigured("REDIS_URL should be redis://[:password@]host:6379/0 (rediss:// for TLS).")
+    if settings.cache_url and not settings.cache_url.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(
+            "VECTORSTORE_CACHE_URL should be redis://[:password@]host:6379/0 (rediss:// for TLS)."
+        )
+    if settings.cache_url == settings.redis_url:
+        raise ImproperlyConfigured(
+            "VECTORSTORE_CACHE_URL should be another Redis than REDIS_URL, whose content must never be evicted."
+        )
     for origin in settings.csrf_trusted_origins:
         if not origin.startswith(("http://", "https://")):
             raise ImproperlyConfigured(

@@ -35,6 +35,8 @@ class Definition:
     embedding: dict[str, Any] | None = None
     expected_rows: int | None = None
     owner: str | None = None
+    cache_enabled: bool = True
+    cache_ttl_s: int = 0
 
     @property
     def name(self) -> str:

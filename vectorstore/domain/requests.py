@@ -43,6 +43,29 @@ class IndexRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceRequest:
+    """Measure indexes on a sample of ``sample`` rows, all where there are fewer, for ``max_seconds`` at the most.
+
+    ``field`` may be left out where the collection has one vector field; ``memory_budget_mb`` is in mebibytes, for the
+    whole collection.
+    """
+
+    field: str | None = None
+    sample: int = 50_000
+    recall_target: float = 0.95
+    memory_budget_mb: float | None = None
+    max_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyAdviceRequest:
+    """Build the index of ``point``, a place in the advice's points; without it the recommended one."""
+
+    field: str | None = None
+    point: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingSpec:
     """Which embedder turns the text of ``source`` into the vector of ``field``; ``options`` are the embedder's own."""
 
@@ -75,13 +98,18 @@ class CollectionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionChanges:
-    """PATCH of a collection: what is None stays as it is."""
+    """PATCH of a collection: what is None stays as it is.
+
+    ``cache_ttl_s`` is how many seconds an answer to a search is kept, 0 for as many as the gateway's setting says.
+    """
 
     description: str | None = None
     properties: dict[str, str | None] | None = None
     replicas: int | None = None
     protected: bool | None = None
     embedding: EmbeddingSpec | None = None
+    cache_enabled: bool | None = None
+    cache_ttl_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +122,7 @@ class WriteRequest:
 class GetRequest:
     ids: list[RowId]
     output_fields: list[str] | None = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +134,14 @@ class QueryRequest:
     offset: int = 0
     partitions: list[str] = made_by(default_factory=list)
     consistency: Consistency | None = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountRequest:
     filter: str | None = None
     filters: Filters | None = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,3 +222,5 @@ class HybridRequest:
     output_fields: list[str] | None = None
     partitions: list[str] = made_by(default_factory=list)
     consistency: Consistency | None = None
+    profile: bool = False
+    cache: bool = True

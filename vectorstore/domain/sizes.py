@@ -6,10 +6,11 @@ from vectorstore.domain.models import DataType
 
 def row_bytes(collection: Collection) -> int:
     """Bytes of a row on the wire; a text counts as 256."""
-    return sum(_width(field) for field in collection.fields)
+    return sum(value_bytes(field) for field in collection.fields)
 
 
-def _width(field: Field) -> int:
+def value_bytes(field: Field) -> int:
+    """Bytes of one value of the field; a text, JSON, an array and a sparse vector count as 256."""
     dimension = field.dimension or 0
     if field.type is DataType.FLOAT_VECTOR:
         return 4 * dimension

@@ -37,6 +37,10 @@ class CollectionRecord(models.Model):
         default=True, help_text="Whether its writes are journalled, so that it can be restored to any moment."
     )
     embedding = models.JSONField(null=True, blank=True)
+    cache_enabled = models.BooleanField(default=True, help_text="Whether answers to searches are kept for a while.")
+    cache_ttl_s = models.PositiveIntegerField(
+        default=0, help_text="Seconds for which an answer is kept. 0: as VECTORSTORE_CACHE_TTL_S says."
+    )
     aside_at = models.DateTimeField(null=True, blank=True, editable=False)
     generation = models.PositiveBigIntegerField(default=1)
     adopted = models.BooleanField(default=False, help_text="Found in Milvus, not made through this gateway.")

@@ -50,6 +50,7 @@ class JournalEntry(models.Model):
     op = models.CharField(max_length=8)
     rows = models.PositiveIntegerField(default=0)
     request_id = models.CharField(max_length=128, blank=True, db_index=True)
+    origin = models.CharField(max_length=32, blank=True, help_text="The transfer that wrote it; empty for a request.")
     segment = models.ForeignKey(JournalSegment, on_delete=models.CASCADE, related_name="entries")
     offset = models.BigIntegerField()
     state = models.CharField(max_length=12, default="open")

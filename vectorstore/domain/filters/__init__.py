@@ -7,6 +7,7 @@ from vectorstore.domain.filters.check import check, everything, ids_in
 from vectorstore.domain.filters.dialect import Dialect
 from vectorstore.domain.filters.objects import from_object
 from vectorstore.domain.filters.parser import parse
+from vectorstore.domain.filters.rewrite import rewrite
 from vectorstore.domain.filters.serialise import serialise
 from vectorstore.domain.filters.tree import Compare, FieldRef, Literal, Node, conjunction
 
@@ -22,5 +23,6 @@ __all__ = [
     "from_object",
     "ids_in",
     "parse",
+    "rewrite",
     "serialise",
 ]

@@ -1,7 +1,4 @@
-"""What a filter means: an evaluation of the tree in Python, for rows that no engine holds. The engines find the same.
-
-Conditions on fields that are null are not covered: engines differ in them.
-"""
+"""What a filter means, evaluated in Python for rows that no engine holds. The engines find the same rows."""
 
 import operator
 import re
@@ -26,18 +23,43 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matches(node: tree.Node, row: Mapping[str, Any], schema: Collection) -> bool:
-    """Whether ``row`` (dynamic keys beside the fields) meets ``node``; what a row lacks equals nothing."""
+    """Whether ``row`` (dynamic keys beside the fields) meets ``node``; a key that a row lacks equals nothing.
+
+    A condition on a field that is null is neither true nor false, and no more is its negation.
+    """
+    return _truth(node, row, schema) is True
+
+
+def _truth(node: tree.Node, row: Mapping[str, Any], schema: Collection) -> bool | None:
+    """None: unknown, because of a null."""
+    match node:
+        case tree.And(operands) | tree.Or(operands):
+            found = [_truth(item, row, schema) for item in operands]
+            decisive = isinstance(node, tree.Or)
+            return decisive if decisive in found else None if None in found else not decisive
+        case tree.Not(inner):
+            truth = _truth(inner, row, schema)
+            return None if truth is None else not truth
+        case tree.IsNull():
+            return _holds(node, row, schema)
+    return None if _is_of_null(node, row, schema) else _holds(node, row, schema)
+
+
+def _is_of_null(node: tree.Node, row: Mapping[str, Any], schema: Collection) -> bool:
+    match node:
+        case tree.FieldRef(name) | tree.Path(name):
+            field = schema.field(name)
+            return field is not None and field.type is not DataType.JSON and field.nullable and row.get(name) is None
+    return any(_is_of_null(child, row, schema) for child in tree.children(node))
+
+
+def _holds(node: tree.Node, row: Mapping[str, Any], schema: Collection) -> bool:
+    """Whether a single condition does, on values that are there or are missing keys."""
 
     def value(operand: tree.Node) -> Any:
         return _value(operand, row, schema)
 
     match node:
-        case tree.And(operands):
-            return all(matches(item, row, schema) for item in operands)
-        case tree.Or(operands):
-            return any(matches(item, row, schema) for item in operands)
-        case tree.Not(inner):
-            return not matches(inner, row, schema)
         case tree.Compare(op, left, right):
             return _compares(op, *_as_kept(left, right, schema, value(left), value(right)))
         case tree.In(inner, values, negated):
