@@ -1,5 +1,6 @@
 """The audit log as the rest of the product knows it: ``append``, ``append_soon``, ``flush``."""
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,7 +8,6 @@ from contextlib import suppress
 from django.conf import settings
 from django.db import connection, transaction
 
-from vectorstore.audit.buffer import Buffer
 from vectorstore.audit.entry import Entry
 from vectorstore.audit.failures import unavailable
 from vectorstore.audit.group_commit import GroupCommit
@@ -15,6 +15,9 @@ from vectorstore.audit.plain import columns_of
 from vectorstore.audit.write import write
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import AuditUnavailable
+from vectorstore.models.write_behind import WriteBehind
+
+log = logging.getLogger("vectorstore.audit")
 
 
 def append(*entries: Entry) -> None:
@@ -82,14 +85,18 @@ def _append(entries: Sequence[Entry]) -> None:
         _together.write(rows)
 
 
+def _tell(dropped: int) -> None:
+    log.error("%d reads were served without a record in the audit log: it cannot be written", dropped)
+
+
 _together = GroupCommit(write)
-_soon = Buffer(_append)
+_soon = WriteBehind(_append, name="audit-flusher", limit=10_000, batch=500, every_s=0.25, tell=_tell)
 
 
 def _begin_anew() -> None:
     """In a forked process: the parent's threads are not here, its locks may be held, and what waits is its own."""
     _together.__init__(write)  # type: ignore[misc]
-    _soon.__init__(_append)  # type: ignore[misc]
+    _soon.begin_anew()
 
 
 os.register_at_fork(after_in_child=_begin_anew)

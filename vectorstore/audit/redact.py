@@ -161,12 +161,16 @@ _RULES: dict[str, Rule] = {
     **_all(_simple, "name new_name type metric field group_by primary auto_id dimension max_length element_type"),
     **_all(_simple, "max_capacity nullable partition_key shards replicas expected_rows dynamic_fields consistency"),
     **_all(_simple, "protected provider source partition collection database cluster alias index limit offset top_k"),
-    **_all(_simple, "radius range_filter recall_target cache profile strategy k force server_name"),
+    **_all(
+        _simple,
+        "radius range_filter recall_target cache cache_enabled cache_ttl_s profile strategy k force server_name",
+    ),
     **_all(_simple, "role user group service_account valid_from expires_at never_expires enabled reason"),
     **_all(_simple, "username is_active cidr rate_limit prefix"),
     **_all(
         _simple, "format kind mode backup point_in_time sequence restore_point latest before target_name target_cluster"
     ),
+    **_all(_simple, "sample memory_budget_mb max_seconds point"),
     **_all(
         _simple,
         "schema_only with_indexes dry_run acknowledge_drift schedule timezone drill_every pinned on_error confirm",

@@ -103,7 +103,7 @@ class Capture:
         )
         rows, size, last = 0, 0, after
         with made.base(f"{partition or 'part'}-{number:05d}") as part:
-            for batch in read_ahead(self._scan(query, partition, after)):
+            for batch in read_ahead(self._scan(query, partition, after), self._work.check):
                 self._work.check()
                 columns = _with_partition(to_arrow(batch, self.known.schema), partition, made.schema)
                 self._read.add(hasher.hashes(columns))

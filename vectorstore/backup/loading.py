@@ -56,7 +56,8 @@ class Loader:
     def open(self) -> None:
         """Index the empty collection and have it brought into memory while it is filled."""
         self.index()
-        self._adapter.start_loading(self._database, self.schema.name)
+        with suppress(DeadlineExceeded, OutcomeUnknown):  # ``prove`` waits for it
+            self._adapter.start_loading(self._database, self.schema.name, deadline=_LOOK_S)
 
     def load(self, rows: Iterator[pa.RecordBatch], total: int | None, *, flush: bool = True) -> None:
         """Write every row. The chunks that a former run has written are passed over.
@@ -152,7 +153,7 @@ class Loader:
         """At strong consistency."""
         query = RowQuery(expression="", output_fields=[], consistency=Consistency.STRONG)
         hasher, found = RowHasher(self._definition.schema), RunningDigest()
-        for batch in read_ahead(self._adapter.scan(self._database, self.schema, query)):
+        for batch in read_ahead(self._adapter.scan(self._database, self.schema, query), self._work.check):
             self._work.check()
             found.add(hasher.hashes(to_arrow(batch, self.schema)))
             self._work.progress(found.rows, self.digest.rows, "rows")

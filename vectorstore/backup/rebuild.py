@@ -189,6 +189,7 @@ def _entry(frame: Frame, segment: JournalSegment) -> JournalEntry:
         op=frame.op.name,
         rows=int(frame.notes.get("rows", 0)),
         request_id=str(frame.notes.get("request_id", ""))[:128],
+        origin=str(frame.notes.get("origin", ""))[:32],
         segment=segment,
         offset=frame.offset,
         state="committed" if frame.op in TOLD else "open",

@@ -104,16 +104,16 @@ def _prepare(work: Work, target: Scope, scratch: str, params: dict[str, Any], pl
     # Asked again: what the caller held when it asked may be gone.
     Service(target).require(RIGHT_ON_TARGET[params["mode"]], name)
     work.stage("planned")
-    source = _source(work, params)
+    source = settled_source(work, params)
     definition, fitted = _plan(source, place, target, name)
     selected = Selection.of(params)
     selected.check(definition)
     for warning in fitted.warnings:
         work.say(warning)
-    hold = _holding(source, place, work)
+    hold = holding(source, place, work)
     hold()
-    work = _Held(work, hold)
-    _prove(work, source, place)
+    work = Held(work, hold)
+    prove_source(work, source, place)
     if params["dry_run"]:
         return {"result": _dry(work, source, place, fitted, params)}
     if params["mode"] == "data":
@@ -141,7 +141,7 @@ def _replaced(note: dict[str, Any] | None) -> publishing.Replaced | None:
     return publishing.Replaced(note["uid"], note["kept"], tuple(note["aliases"])) if note else None
 
 
-def _source(work: Work, params: dict[str, Any]) -> Source:
+def settled_source(work: Work, params: dict[str, Any]) -> Source:
     """The same in every run, whatever sets are made meanwhile, and with all that was committed by then."""
     source = chosen(params)
     note = work.finished("source")
@@ -164,9 +164,9 @@ def chosen(params: dict[str, Any]) -> Source:
     return source_of(params["uid"], params["until"])
 
 
-def _holding(source: Source, place: BackupPlace, work: Work) -> Callable[[], None]:
+def holding(source: Source, place: BackupPlace, work: Work) -> Callable[[], None]:
     """A check that also keeps the sets which are read from being deleted."""
-    sets = [manifest.set_id for set_id in _sets(source) for manifest in place.repository.chain(set_id)]
+    sets = [manifest.set_id for set_id in sets_of(source) for manifest in place.repository.chain(set_id)]
     held_at = float("-inf")
 
     def check() -> None:
@@ -179,7 +179,7 @@ def _holding(source: Source, place: BackupPlace, work: Work) -> Callable[[], Non
     return check
 
 
-class _Held:
+class Held:
     """The work, each of whose checks keeps the sets too."""
 
     def __init__(self, work: Work, check: Callable[[], None]) -> None:
@@ -194,7 +194,7 @@ def _plan(source: Source, place: BackupPlace, target: Scope, name: str) -> tuple
     return definition, replace(fitted, definition=renamed)
 
 
-def _sets(source: Source) -> list[str]:
+def sets_of(source: Source) -> list[str]:
     return [part.set_id for part in source.parts() if part.set_id is not None]
 
 
@@ -207,7 +207,7 @@ def _dry(work: Work, source: Source, place: BackupPlace, fitted: Fit, params: di
         work.progress(rows, None, "rows")
     return {
         "collection": params["target"],
-        "backup": next(iter(_sets(source)), None),
+        "backup": next(iter(sets_of(source)), None),
         "rows": rows,
         "size_bytes": size,
         "estimated_s": round(_seconds(rows, size, params["target_cluster"]), 1),
@@ -232,14 +232,14 @@ def _seconds(rows: int, size: int, cluster: str) -> float:
     return rows * seconds / count
 
 
-def _prove(work: Work, source: Source, place: BackupPlace) -> None:
+def prove_source(work: Work, source: Source, place: BackupPlace) -> None:
     """That all that will be read is as it was written.
 
     Raises:
         BackupDamaged, JournalBroken: naming what is not; nothing was made.
     """
     work.stage("checking")
-    for set_id in _sets(source):
+    for set_id in sets_of(source):
         verdict = verify(place.repository, set_id, Level.CHECKSUMS, work, place.keys, place.scratch)
         if not verdict.intact:
             first = verdict.problems[0]

@@ -10,7 +10,7 @@ from vectorstore.backup import drift, scheduler, shipping
 from vectorstore.backup.drill import drill_prefix
 from vectorstore.backup.lineage import gone_for_good, inherited
 from vectorstore.backup.place import BackupPlace, backup_place
-from vectorstore.config.collection_config import RESTORE_PREFIX
+from vectorstore.config.collection_config import ADVICE_PREFIX, EXCHANGE_PREFIX, RESTORE_PREFIX
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.journal import recovery
@@ -123,19 +123,21 @@ def _drop_local(now: datetime) -> list[str]:
 
 
 def drop_scratch(now: datetime) -> list[str]:
-    """Drop what restores that failed have loaded, a day after they did: until then they can be taken up again.
+    """Drop what restores and rebuilds that failed have loaded, a day after they did: until then they can be taken up
+    again.
 
-    What drills have left goes when they are over.
+    What drills and sweeps have left goes when they are over, what was exchanged once the new one has its name.
     """
     dropped = []
     for cluster in Cluster.objects.values_list("name", flat=True):
         try:
             adapter = engine_of(cluster).adapter
             for database in adapter.list_databases():
-                found = [name for name in adapter.list_collections(database) if name.startswith(RESTORE_PREFIX)]
+                there = adapter.list_collections(database)
+                found = [name for name in there if name.startswith((RESTORE_PREFIX, ADVICE_PREFIX, EXCHANGE_PREFIX))]
                 busy = _busy(now)  # asked afterwards: what was found belongs to a job that is on record
                 for name in found:
-                    if not name.startswith(busy):
+                    if not name.startswith(busy) and not _alone(name, there):
                         adapter.drop_collection(database, name)
                         dropped.append(name)
         except VectorStoreError as error:
@@ -143,11 +145,20 @@ def drop_scratch(now: datetime) -> list[str]:
     return dropped
 
 
+def _alone(name: str, there: list[str]) -> bool:
+    """Whether it is all that there is of a collection whose exchange was cut off."""
+    record = CollectionRecord.objects.filter(uid=name.removeprefix(EXCHANGE_PREFIX)).first()
+    return record is not None and record.name not in there
+
+
 def _busy(now: datetime) -> tuple[str, ...]:
     """How names begin that are still needed."""
-    restores = Job.objects.filter(kind="restore").exclude(finished_at__lt=now - timedelta(days=1))
-    drills = Job.objects.filter(kind="drill", state__in=(JobState.QUEUED, JobState.RUNNING))
+    restores = Job.objects.filter(kind__in=("restore", "apply_advice")).exclude(finished_at__lt=now - timedelta(days=1))
+    live = Job.objects.filter(state__in=(JobState.QUEUED, JobState.RUNNING))
+    drills, sweeps, exchanges = (live.filter(kind=kind) for kind in ("drill", "advise", "apply_advice"))
     return (
+        *(f"{ADVICE_PREFIX}{params['key']}" for params in sweeps.values_list("params", flat=True)),
+        *(f"{EXCHANGE_PREFIX}{params['uid']}" for params in exchanges.values_list("params", flat=True)),
         *(f"{RESTORE_PREFIX}{params.get('key')}" for params in restores.values_list("params", flat=True)),
         *(drill_prefix(params["backup"]) for params in drills.values_list("params", flat=True)),
     )

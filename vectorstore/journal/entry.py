@@ -14,7 +14,11 @@ NOT_HERE = -1
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be written: ``rows`` says how many it concerns, ``notes`` go into the frame as JSON."""
+    """What is to be written: ``rows`` says how many it concerns, ``notes`` go into the frame as JSON.
+
+    ``origin`` names the transfer that writes it, by which that knows its own writes again: a caller may use one request
+    id for anything.
+    """
 
     op: Op
     uid: str
@@ -22,6 +26,7 @@ class Draft:
     rows: int = 0
     request_id: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ def row_of(entry: Entry, segment: JournalSegment) -> JournalEntry:
         op=draft.op.name,
         rows=draft.rows,
         request_id=draft.request_id,
+        origin=draft.origin,
         segment=segment,
         offset=NOT_HERE,
     )
@@ -50,6 +56,8 @@ def row_of(entry: Entry, segment: JournalSegment) -> JournalEntry:
 def frame_parts(entry: Entry) -> FrameParts:
     draft = entry.draft
     notes = {**draft.notes, "rows": draft.rows, "request_id": draft.request_id}
+    if draft.origin:
+        notes["origin"] = draft.origin
     return draft.op, entry.seq, entry.at, draft.uid, notes, draft.payload
 
 

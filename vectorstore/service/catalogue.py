@@ -9,15 +9,19 @@ from django.db import IntegrityError, transaction
 
 from vectorstore.access.rights import EVERYTHING, Limits
 from vectorstore.adapters.collection_calls import EngineCollection
+from vectorstore.config.collection_config import EXCHANGE_PREFIX
+from vectorstore.config.settings import current
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import Conflict, InvalidRequest, NotFound
 from vectorstore.domain.models import Consistency, IndexSpec, IndexState
+from vectorstore.domain.recall import Curve
 from vectorstore.domain.requests import EmbeddingSpec
 from vectorstore.domain.row_filter import RowFilter
 from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import State, shared_state
 from vectorstore.service.context import Scope
-from vectorstore.service.engines import Engine, engine_of
+from vectorstore.service.engines import Engine, engine_of, no_longer_held
+from vectorstore.service.recall_curves import curves_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class KnownCollection:
 
     ``uid`` is its identity in the journal, which has its writes where ``point_in_time`` says so: never those of a
     collection whose engine makes the ids, for they cannot be sent twice.
+    ``curves`` has the recall of each field whose index was measured.
+    ``cache_ttl_s`` is how long answers to searches are kept, 0 where they are not.
     ``rows`` and ``denied`` are what its caller's rights leave: every expression that is written for it meets one of
     ``rows`` (none: all rows), and the fields in ``denied``, of the schema or dynamic, are not there for the caller.
     """
@@ -34,12 +40,14 @@ class KnownCollection:
     database: str
     schema: Collection
     indexes: dict[str, IndexSpec]
+    curves: dict[str, Curve]
     record_id: int
     uid: str
     point_in_time: bool
     embedding: EmbeddingSpec | None
     aliases: tuple[str, ...]
     partitions: tuple[str, ...]
+    cache_ttl_s: int = 0
     rows: tuple[RowFilter, ...] = ()
     denied: frozenset[str] = frozenset()
 
@@ -155,7 +163,7 @@ def require_same(scope: Scope, known: KnownCollection) -> None:
 def consistency_for(asked: Consistency | None, known: KnownCollection, state: State) -> Consistency:
     """The level to read with: as asked, else the collection's own; strong where Redis cannot say what was written."""
     level = asked or known.schema.consistency
-    if state.catalogue is None and known.engine.capabilities.timestamps and level != Consistency.EVENTUALLY:
+    if state.blind and known.engine.capabilities.timestamps and level != Consistency.EVENTUALLY:
         return Consistency.STRONG
     return level
 
@@ -168,10 +176,7 @@ def forget(scope: Scope) -> None:
 
 
 def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
-    try:
-        found = engine.adapter.describe_collection(scope.database, name)
-    except NotFound:
-        raise NotFound(f"There is no collection {name[:255]!r}.") from None
+    found = _find(scope, engine, name)
     record = adopt(scope, found)
     engine.adapter.reload_forgotten(scope.database, found.schema.name)
     return KnownCollection(
@@ -181,13 +186,35 @@ def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
         indexes={
             state.spec.field: state.spec for state in engine.adapter.list_indexes(scope.database, found.schema.name)
         },
+        curves=curves_of(record.pk),
         record_id=record.pk,
         uid=record.uid,
         point_in_time=record.point_in_time and not found.schema.engine_ids,
         embedding=embedding_of(record),
         aliases=tuple(engine.adapter.aliases_of(scope.database, found.schema.name)),
         partitions=tuple(engine.adapter.list_partitions(scope.database, found.schema.name)),
+        cache_ttl_s=(record.cache_ttl_s or current().cache_ttl_s) if record.cache_enabled else 0,
     )
+
+
+def _find(scope: Scope, engine: Engine, name: str) -> EngineCollection:
+    """Waits while the collection is exchanged: then nothing has its name, and its aliases mean what nobody sees."""
+    adapter = engine.adapter
+    try:
+        found = adapter.describe_collection(scope.database, name)
+        if not found.schema.name.startswith(EXCHANGE_PREFIX):
+            return found
+        again = no_longer_held(found.schema.name.removeprefix(EXCHANGE_PREFIX))
+    except NotFound:
+        again = adapter.exchanged is not None and adapter.exchanged(scope.database, name)
+    try:
+        if again and not (found := adapter.describe_collection(scope.database, name)).schema.name.startswith(
+            EXCHANGE_PREFIX
+        ):
+            return found
+    except NotFound:
+        pass
+    raise NotFound(f"There is no collection {name[:255]!r}.")
 
 
 def with_record(schema: Collection, record: CollectionRecord) -> Collection:

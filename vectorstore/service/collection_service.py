@@ -9,6 +9,7 @@ from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import (
     AlreadyExists,
     Conflict,
+    InvalidRequest,
     NotFound,
     NotLoaded,
     Protected,
@@ -17,6 +18,7 @@ from vectorstore.domain.errors import (
 from vectorstore.domain.models import Consistency, IndexSpec, LoadState
 from vectorstore.domain.requests import CollectionChanges, CollectionSpec
 from vectorstore.models import CollectionRecord
+from vectorstore.optimization import cache_counts
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import dropping, records, row_calls
 from vectorstore.service.catalogue import KnownCollection, consistency_for, forget, look_up
@@ -24,11 +26,13 @@ from vectorstore.service.collection_spec import read_spec, require_name, require
 from vectorstore.service.definitions import changed
 from vectorstore.service.embedding_rules import check_embedding
 from vectorstore.service.engines import engine_of
-from vectorstore.service.expressions import write
+from vectorstore.service.expressions import where
 from vectorstore.service.operation import Service
 from vectorstore.service.plain_text import refuse_nul
 from vectorstore.service.representations import CollectionStats, CollectionView
 from vectorstore.service.write_path import cleared, journalled, writing
+
+_LONGEST_TTL_S = 86_400
 
 
 class CollectionService(Service):
@@ -126,6 +130,8 @@ class CollectionService(Service):
             aliases=sorted(known.aliases),
             partitions=adapter.list_partitions(self.scope.database, schema.name),
             embedding=known.embedding,
+            cache_enabled=record.cache_enabled,
+            cache_ttl_s=record.cache_ttl_s,
         )
 
     def _record(self, known: KnownCollection) -> CollectionRecord:
@@ -142,7 +148,7 @@ class CollectionService(Service):
         address = self.scope.address(known.schema.name)
         state = shared_state().read(address)
         query = RowQuery(
-            expression=write(known),
+            **where(known),
             output_fields=[],
             consistency=consistency_for(Consistency.BOUNDED, known, state),
             after=state.written,
@@ -153,7 +159,7 @@ class CollectionService(Service):
             return None
 
     def update(self, name: str, changes: CollectionChanges) -> CollectionView:
-        """Change description, properties, replicas, protection or embedding; None leaves a thing as it is."""
+        """Change what ``changes`` names; None leaves a thing as it is."""
         refuse_nul(changes)
         with self.on_collection("collection.alter", name, changes) as act:
             known = act.known
@@ -162,6 +168,8 @@ class CollectionService(Service):
                 require_replicas(changes.replicas, known.engine.capabilities)
             if changes.embedding is not None:
                 check_embedding(changes.embedding, known.schema)
+            if changes.cache_ttl_s is not None and not 0 <= changes.cache_ttl_s <= _LONGEST_TTL_S:
+                raise InvalidRequest.at("/cache_ttl_s", f"cache_ttl_s is a whole number from 0 to {_LONGEST_TTL_S}")
             if changes.properties:
                 keep = {key: value for key, value in changes.properties.items() if value is not None}
                 gone = tuple(key for key, value in changes.properties.items() if value is None)
@@ -282,7 +290,7 @@ class CollectionService(Service):
             loaded = adapter.load_state(self.scope.database, canonical)[0] is LoadState.LOADED
             rows = self._rows(known) if loaded else None
             if not known.is_whole:  # what the engine counts by itself counts the rows of others too
-                return CollectionStats(row_count=rows, stored_rows=None, size_bytes=None, segments=[])
+                return CollectionStats(row_count=rows, stored_rows=None, size_bytes=None, segments=[], cache=None)
             segments = adapter.segments(self.scope.database, canonical) if known.engine.capabilities.segments else []
             sizes = [item.memory_bytes for item in segments if item.memory_bytes is not None]
             return CollectionStats(
@@ -290,4 +298,10 @@ class CollectionService(Service):
                 stored_rows=adapter.stored_rows(self.scope.database, canonical),
                 size_bytes=sum(sizes) if sizes else None,
                 segments=segments,
+                cache=cache_counts.counts(self.scope.address(canonical)),
             )
+
+    def purge_cache(self, name: str) -> None:
+        """No search of the collection gets an answer that was kept until now."""
+        with self.on_collection("collection.alter", name) as act:
+            shared_state().purge(self.scope.address(act.known.schema.name))

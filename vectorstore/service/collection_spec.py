@@ -5,7 +5,7 @@ from typing import Any
 
 from vectorstore.adapters.capabilities import Capabilities
 from vectorstore.config import collection_config as limits
-from vectorstore.config import index_config
+from vectorstore.config import index_candidates, index_config
 from vectorstore.config.settings import current
 from vectorstore.domain.collection import Collection, Field
 from vectorstore.domain.errors import FieldError, InvalidRequest, UnsupportedByEngine
@@ -246,7 +246,7 @@ def index_for(
     if kind is IndexKind.AUTO:
         if params:
             errors.add(f"{pointer}/params", "with AUTO the parameters are chosen too; name a kind to give your own")
-        kind, params = index_config.choose(field.type, field.dimension, expected_rows, fitting)
+        kind, params = index_candidates.choose(field.type, field.dimension, expected_rows, fitting)
     elif field.type not in index_config.RULES[kind].types:
         errors.add(f"{pointer}/type", f"{kind} does not index {field.type}; {', '.join(fitting)} do")
     elif kind not in capabilities.index_kinds:

@@ -47,6 +47,8 @@ def definition_of(scope: Scope, known: KnownCollection) -> Definition:
         embedding=record.embedding,
         expected_rows=record.expected_rows,
         owner=record.owner.get_username() if record.owner else None,
+        cache_enabled=record.cache_enabled,
+        cache_ttl_s=record.cache_ttl_s,
     )
 
 

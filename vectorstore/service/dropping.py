@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
-from vectorstore.models import CollectionRecord
+from vectorstore.models import CollectionRecord, IndexAdvice
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import records
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
@@ -25,6 +25,7 @@ def drop(scope: Scope, known: KnownCollection) -> None:
         last = definition_of(scope, known)
         known.engine.adapter.drop_collection(scope.database, known.schema.name)
         CollectionRecord.objects.filter(pk=known.record_id).delete()
+        IndexAdvice.objects.filter(uid=known.uid).delete()
         forget(scope)
         if known.point_in_time:
             dropped(last)

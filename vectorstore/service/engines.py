@@ -13,6 +13,7 @@ from vectorstore.adapters.capability_probe import probe
 from vectorstore.adapters.connection_pool import get_adapter
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.rpc import Endpoint
+from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.models import Cluster, CollectionRecord
 from vectorstore.service.cluster_endpoints import DEFAULT, endpoint_of
 
@@ -56,10 +57,8 @@ def engine_of(cluster: str = "default") -> Engine:
         if known is None or known.engine.adapter is not adapter or time.monotonic() - known.asked_at >= _ASK_AGAIN_S:
             capabilities = _capabilities(cluster, adapter, known)
             adapter.wants_loaded = _wants_loaded(cluster) if capabilities.forgets_loaded else None
-            adapter.timestamps = capabilities.timestamps
-            adapter.single_writer = capabilities.single_writer
-            adapter.insert_replaces = capabilities.insert_replaces
-            adapter.reads_largest_int64 = capabilities.reads_largest_int64
+            adapter.exchanged = _exchanged(cluster)
+            adapter.know(capabilities)
             if cluster != DEFAULT:  # it was at another address before: that connection may end
                 for key in [key for key in _known if key[0] == cluster]:
                     del _known[key]
@@ -72,6 +71,24 @@ def _wants_loaded(cluster: str) -> Callable[[str, str], bool]:
     return lambda database, name: CollectionRecord.objects.filter(
         cluster=cluster, database=database, name=name, loaded=True
     ).exists()
+
+
+def _exchanged(cluster: str) -> Callable[[str, str], bool]:
+    """Waits while the collection of that name is exchanged for another; False where none is on record."""
+
+    def wait(database: str, name: str) -> bool:
+        where = CollectionRecord.objects.filter(cluster=cluster, database=database, name=name)
+        return no_longer_held(where.values_list("uid", flat=True).first())
+
+    return wait
+
+
+def no_longer_held(uid: str | None) -> bool:
+    """Wait while somebody holds all of the collection ``uid``; False where there is no such one."""
+    if uid is None:
+        return False
+    with key_locks(lock_folder(), uid, []):
+        return True
 
 
 def _capabilities(cluster: str, adapter: MilvusAdapter, known: _Known | None) -> Capabilities:

@@ -4,10 +4,20 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest, PermissionDenied
-from vectorstore.domain.filters import FieldRef, Node, check, conjunction, from_object, parse, serialise
+from vectorstore.domain.filters import (
+    FieldRef,
+    Node,
+    check,
+    conjunction,
+    from_object,
+    ids_in,
+    parse,
+    rewrite,
+    serialise,
+)
 from vectorstore.domain.filters.failures import invalid, refuse_deep
 from vectorstore.domain.filters.operands import is_plain_name
 from vectorstore.domain.filters.tree import META, Path, any_of, children
@@ -60,14 +70,26 @@ def rooted(pointer: str) -> Iterator[None]:
         raise type(error)(error.detail, errors=errors) from None
 
 
-def write(known: KnownCollection, *nodes: Node | None) -> str:
-    """The expression of all nodes together, within the rows that are the caller's; empty where there is none.
+class Where(TypedDict):
+    """What queries are given of a condition; see ``RowQuery`` and ``VectorQuery``."""
+
+    expression: str
+    nothing: bool
+
+
+def where(known: KnownCollection, *nodes: Node | None) -> Where:
+    """All nodes together, rewritten, within the rows that are the caller's; empty where every row is meant.
 
     Raises:
         UnsupportedByEngine: the engine's language lacks something.
     """
     whole = conjunction(*nodes, own_rows(known))
-    return serialise(whole, known.engine.capabilities.dialect) if whole is not None else ""
+    if whole is None:
+        return Where(expression="", nothing=False)
+    rewritten = rewrite(whole, known.schema)
+    node = ids_in(known.schema.primary, []) if rewritten.nothing else rewritten.node
+    expression = serialise(node, known.engine.capabilities.dialect) if node is not None else ""
+    return Where(expression=expression, nothing=rewritten.nothing)
 
 
 def own_rows(known: KnownCollection) -> Node | None:

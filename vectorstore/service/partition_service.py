@@ -10,7 +10,7 @@ from vectorstore.service import row_calls
 from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.collection_spec import require_name
 from vectorstore.service.definitions import changed
-from vectorstore.service.expressions import write
+from vectorstore.service.expressions import where
 from vectorstore.service.operation import Service
 from vectorstore.service.representations import PartitionView
 from vectorstore.service.write_path import cleared, journalled, writing
@@ -26,7 +26,7 @@ class PartitionService(Service):
             found = []
             for name in adapter.list_partitions(self.scope.database, schema.name):
                 query = RowQuery(
-                    expression=write(known),
+                    **where(known),
                     output_fields=[],
                     partitions=[name],
                     consistency=consistency_for(None, known, state),

@@ -77,7 +77,7 @@ def change(record_id: int, changes: CollectionChanges) -> None:
     """Apply the given changes and move the generation."""
     values: dict[str, Any] = {
         name: value
-        for name in ("description", "replicas", "protected")
+        for name in ("description", "replicas", "protected", "cache_enabled", "cache_ttl_s")
         if (value := getattr(changes, name)) is not None
     }
     if changes.embedding is not None:
@@ -111,6 +111,8 @@ def restored(scope: Scope, definition: Definition, made: EngineCollection, name:
         "replicas": definition.replicas,
         "loaded": definition.loaded and bool(definition.indexes),
         "protected": definition.protected,
+        "cache_enabled": definition.cache_enabled,
+        "cache_ttl_s": definition.cache_ttl_s,
         "embedding": definition.embedding,
         "owner": owner,
         "adopted": False,

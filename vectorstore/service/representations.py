@@ -12,7 +12,10 @@ from vectorstore.domain.requests import EmbeddingSpec
 
 @dataclass(frozen=True, slots=True)
 class CollectionView:
-    """A collection with its live state. ``row_count`` is exact (``count(*)``), None while it is not loaded."""
+    """A collection with its live state. ``row_count`` is exact (``count(*)``), None while it is not loaded.
+
+    ``cache_ttl_s`` is 0 where the gateway's setting counts.
+    """
 
     collection: Collection
     indexes: list[IndexState]
@@ -27,11 +30,15 @@ class CollectionView:
     aliases: list[str]
     partitions: list[str]
     embedding: EmbeddingSpec | None
+    cache_enabled: bool
+    cache_ttl_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionStats:
     """``size_bytes`` is the memory of loaded segments; None where the engine does not tell.
+
+    ``cache`` is how often the cache was asked and with what result, since the gateway was started.
 
     Of a caller who may see some rows only, ``row_count`` counts those, and nothing else is said.
     """
@@ -40,6 +47,7 @@ class CollectionStats:
     stored_rows: int | None
     size_bytes: int | None
     segments: list[SegmentInfo]
+    cache: dict[str, int] | None
 
 
 @dataclass(frozen=True, slots=True)

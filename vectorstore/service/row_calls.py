@@ -11,7 +11,7 @@ from vectorstore.domain.models import Consistency, RowId
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
-from vectorstore.service.expressions import write
+from vectorstore.service.expressions import where
 
 Applied = Callable[[], None]
 _CHUNK_IDS = 5_000
@@ -49,7 +49,7 @@ def _leave(scope: Scope, known: KnownCollection, batch: Batch, partitions: Seque
     """Milvus replaces a row only within the partition it writes to: take it out of the others."""
     for name in partitions:
         for ids in _in_chunks(existing(scope, known, batch.ids, partitions=[name])):
-            expression = write(known, ids_in(known.schema.primary, ids))
+            expression = where(known, ids_in(known.schema.primary, ids))["expression"]
             written = known.engine.adapter.delete(scope.database, known.schema, expression, by_id=True, partition=name)
             shared_state().wrote(scope.address(known.schema.name), written)
 
@@ -116,9 +116,9 @@ def in_partition(query: RowQuery, partition: str) -> RowQuery:
 def _now(scope: Scope, known: KnownCollection, node: Node | None, fields: list[str]) -> RowQuery:
     """A read of what is there now: it waits for the gateway's last write, or, where that is not known, for all."""
     state = shared_state().read(scope.address(known.schema.name))
-    blind = state.catalogue is None and known.engine.capabilities.timestamps
+    blind = state.blind and known.engine.capabilities.timestamps
     return RowQuery(
-        expression=write(known, node),
+        **where(known, node),
         output_fields=fields,
         consistency=Consistency.STRONG if blind else Consistency.BOUNDED,
         after=state.written,

@@ -16,21 +16,27 @@ from vectorstore.domain.models import IndexKind, IndexSpec, Metric, RowId
 from vectorstore.domain.requests import HybridPart, RangeRequest, SearchRequest
 from vectorstore.domain.rows import read_id
 from vectorstore.domain.vector import VectorValue, read_vector
-from vectorstore.optimization.shared_state import State
+from vectorstore.optimization.query_optimizer import Choice, QueryOptimizer
+from vectorstore.optimization.shared_state import State, shared_state
+from vectorstore.service.answer_limits import check_answer
 from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.context import Scope
 from vectorstore.service.embedding_rules import embedded_field
 from vectorstore.service.embedding_service import EmbeddingService
-from vectorstore.service.expressions import output_fields, read_filter, rooted, write
+from vectorstore.service.expressions import output_fields, read_filter, rooted, where
 
 MAX_RANGE = MAX_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The call and why it is so. ``without`` is the row that a search by stored row leaves out of its answer."""
+    """The call and why it is so. ``without`` is the row that a search by stored row leaves out of its answer.
+
+    ``reason`` says why the parameters are what they are.
+    """
 
     query: VectorQuery
+    reason: str
     index: IndexSpec | None
     filter: Node | None
     without: RowId | None
@@ -60,19 +66,24 @@ def plan_search(scope: Scope, known: KnownCollection, state: State, request: Sea
         raise InvalidRequest.at("/group_by", "rows are grouped by a scalar field of the schema")
     limit = request.top_k + (without is not None)
     index = known.indexes.get(field.name)
+    node = read_filter(known, request.filter, request.filters)
+    choice = _choice(scope, known, field, request.params, limit + request.offset, request.recall_target)
+    fields = output_fields(known, request.output_fields, default_all=False)
+    check_answer(known, fields, request.top_k * len(vectors), rows_named="top_k")
     return Plan(
         query=VectorQuery(
             field=field,
             vectors=vectors,
             limit=min(limit, MAX_WINDOW - request.offset),
             offset=request.offset,
-            params=_params(index, request.params, limit + request.offset, request.recall_target),
-            output_fields=output_fields(known, request.output_fields, default_all=False),
+            params=choice.params,
+            output_fields=fields,
             group_by=request.group_by,
-            **_where(known, state, request),
+            **_where(known, state, request, node),
         ),
+        reason=choice.reason,
         index=index,
-        filter=read_filter(known, request.filter, request.filters),
+        filter=node,
         without=without,
     )
 
@@ -89,6 +100,10 @@ def plan_range(scope: Scope, known: KnownCollection, state: State, request: Rang
         side = "above" if metric.larger_is_nearer else "below"
         raise InvalidRequest.at("/range_filter", f"for {metric} the range_filter lies {side} the radius")
     limit = min(request.limit + (without is not None), MAX_WINDOW)
+    node = read_filter(known, request.filter, request.filters)
+    choice = _choice(scope, known, field, request.params, limit, request.recall_target)
+    fields = output_fields(known, request.output_fields, default_all=False)
+    check_answer(known, fields, request.limit, rows_named="limit")
     ring: dict[str, Any] = {"radius": request.radius}
     if inner is not None:
         ring["range_filter"] = inner
@@ -97,20 +112,21 @@ def plan_range(scope: Scope, known: KnownCollection, state: State, request: Rang
             field=field,
             vectors=vectors,
             limit=limit,
-            params=_params(index, request.params, limit, request.recall_target) | ring,
-            output_fields=output_fields(known, request.output_fields, default_all=False),
-            **_where(known, state, request),
+            params=choice.params | ring,
+            output_fields=fields,
+            **_where(known, state, request, node),
         ),
+        reason=choice.reason,
         index=index,
-        filter=read_filter(known, request.filter, request.filters),
+        filter=node,
         without=without,
     )
 
 
 def plan_part(
-    scope: Scope, known: KnownCollection, part: HybridPart, shared: Node | None, where: dict[str, Any], at: str
+    scope: Scope, known: KnownCollection, part: HybridPart, shared: Node | None, common: dict[str, Any], at: str
 ) -> Plan:
-    """One part of a hybrid search; ``shared`` is the filter of the whole, ``where`` what all parts share."""
+    """One part of a hybrid search; ``shared`` is the filter of the whole, ``common`` what else all parts share."""
     check_window(part.top_k, 0, f"{at}/top_k")
     if (part.vector is None) == (part.text is None):
         raise InvalidRequest.at(at, "give exactly one of vector and text")
@@ -121,25 +137,28 @@ def plan_part(
         vector = _read(part.vector, field, f"{at}/vector")
     with rooted(at):
         mine = read_filter(known, part.filter, part.filters)
-    index = known.indexes.get(field.name)
+    choice = _choice(scope, known, field, part.params, part.top_k, None)
     return Plan(
         query=VectorQuery(
             field=field,
             vectors=[vector],
             limit=part.top_k,
-            params=_params(index, part.params, part.top_k, None),
-            expression=write(known, shared, mine),
-            **where,
+            params=choice.params,
+            **where(known, shared, mine),
+            **common,
         ),
-        index=index,
+        reason=choice.reason,
+        index=known.indexes.get(field.name),
         filter=mine,
         without=None,
     )
 
 
-def _where(known: KnownCollection, state: State, request: SearchRequest | RangeRequest) -> dict[str, Any]:
+def _where(
+    known: KnownCollection, state: State, request: SearchRequest | RangeRequest, node: Node | None
+) -> dict[str, Any]:
     return {
-        "expression": write(known, read_filter(known, request.filter, request.filters)),
+        **where(known, node),
         "partitions": request.partitions,
         "consistency": consistency_for(request.consistency, known, state),
         "after": state.written,
@@ -209,7 +228,7 @@ def _stored(scope: Scope, known: KnownCollection, state: State, field: Field, gi
     except ValueError as error:
         raise InvalidRequest.at("/id", str(error)) from None
     query = RowQuery(
-        expression=write(known, ids_in(primary, [identity])),
+        **where(known, ids_in(primary, [identity])),
         output_fields=[primary.name, field.name],
         limit=1,
         consistency=consistency_for(None, known, state),
@@ -221,18 +240,20 @@ def _stored(scope: Scope, known: KnownCollection, state: State, field: Field, gi
     return identity, read_vector(rows[0][field.name], field.type, field.dimension)
 
 
-def _params(index: IndexSpec | None, given: dict[str, Any], top_k: int, recall_target: float | None) -> dict[str, Any]:
+def _choice(
+    scope: Scope, known: KnownCollection, field: Field, given: dict[str, Any], top_k: int, recall_target: float | None
+) -> Choice:
     if recall_target is not None and not 0 < recall_target <= 1:
         raise InvalidRequest.at("/recall_target", "recall_target is above 0 and at most 1")
-    if index is None or index.kind is IndexKind.AUTO:
-        return dict(given)
-    errors = [
-        FieldError(f"/params/{name}", "invalid", detail)
-        for name, detail in index_config.search_errors(index.kind, given)
-    ]
+    index = known.indexes.get(field.name)
+    wrong = [] if index is None or index.kind is IndexKind.AUTO else index_config.search_errors(index.kind, given)
+    errors = [FieldError(f"/params/{name}", "invalid", detail) for name, detail in wrong]
     if errors:
         raise InvalidRequest("; ".join(error.detail for error in errors), errors=tuple(errors))
-    return index_config.search_params(index.kind, given, top_k, recall_target)
+    if recall_target is not None:
+        shared_state().want_recall(scope.address(known.schema.name), field.name)
+    optimizer = QueryOptimizer(index, known.curves.get(field.name), tells_rows=known.is_whole)
+    return optimizer.choose(given, top_k, recall_target)
 
 
 def vector_as_json(values: VectorValue) -> Any:

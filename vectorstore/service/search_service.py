@@ -1,30 +1,35 @@
 """Searches: nearest rows, ranges, hybrid, text, and the plan of a search."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from vectorstore.adapters.retry_mechanism import CallStats
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import InvalidRequest
-from vectorstore.domain.filters import serialise
+from vectorstore.domain.filters import rewrite, serialise
 from vectorstore.domain.fusion import reciprocal_rank, weighted
 from vectorstore.domain.models import Metric, SearchHit
 from vectorstore.domain.requests import HybridRequest, RangeRequest, Rerank, SearchRequest
 from vectorstore.domain.vector import Vector
+from vectorstore.monitoring.profile import Profile
+from vectorstore.optimization import shared_search
+from vectorstore.optimization.query_optimizer import QueryOptimizer
 from vectorstore.optimization.shared_state import State
+from vectorstore.service import cached_search
 from vectorstore.service.aio import async_twin
+from vectorstore.service.answer_limits import check_answer
 from vectorstore.service.catalogue import KnownCollection, consistency_for
 from vectorstore.service.context import Scope
 from vectorstore.service.expressions import output_fields, read_filter, without_denied
-from vectorstore.service.operation import Service
+from vectorstore.service.profiled import ProfiledService, Reading, index_of
 from vectorstore.service.representations import SearchAnswer
 from vectorstore.service.search_plan import Plan, check_window, plan_part, plan_range, plan_search, vector_as_json
 
 MAX_PARTS = 16
 
 
-class SearchService(Service):
+class SearchService(ProfiledService):
     """Bound to a collection for the asynchronous methods, whose signatures name none.
 
     Without ``collection_name`` these search the one that ``VECTORSTORE_DEFAULT_COLLECTION`` names.
@@ -34,57 +39,65 @@ class SearchService(Service):
         super().__init__(scope)
         self._bound = collection_name
 
-    def search(self, collection_name: str, request: SearchRequest) -> SearchAnswer:
+    def search(self, collection_name: str, request: SearchRequest, profile: Profile | None = None) -> SearchAnswer:
         """The ``top_k`` nearest rows, nearest first; a list for each query where ``vectors`` were given.
+
+        ``profile`` is one that the caller goes on with and finishes, here as in the other searches.
 
         Raises:
             InvalidRequest, InvalidFilter: what is wrong and where.
             NotLoaded: the collection is released.
         """
-        return self._run(collection_name, request, plan_search)
+        return self._run("search", collection_name, request, plan_search, profile)
 
-    def range(self, collection_name: str, request: RangeRequest) -> SearchAnswer:
+    def range(self, collection_name: str, request: RangeRequest, profile: Profile | None = None) -> SearchAnswer:
         """Every row within the radius, nearest first, up to ``limit``."""
-        return self._run(collection_name, request, plan_range)
+        return self._run("range", collection_name, request, plan_range, profile)
 
-    def text(self, collection_name: str, request: SearchRequest) -> SearchAnswer:
+    def text(self, collection_name: str, request: SearchRequest, profile: Profile | None = None) -> SearchAnswer:
         """A search by text, embedded as the collection's embedding says."""
         if request.text is None:
             raise InvalidRequest.at("/text", "give the text to search for")
-        return self.search(collection_name, request)
+        return self._run("text", collection_name, request, plan_search, profile)
 
-    def _run(self, collection_name: str, request: Any, planner: Callable[..., Plan]) -> SearchAnswer:
-        began = time.perf_counter()
-        with self.on_collection("vector.search", collection_name, request) as act:
-            known, state = act.known, act.state
+    def _run(
+        self, kind: str, collection_name: str, request: Any, planner: Callable[..., Plan], profile: Profile | None
+    ) -> SearchAnswer:
+        with self.reading(kind, collection_name, request, profile) as reading:
+            known, state, stages = reading.act.known, reading.act.state, reading.profile
             plan = planner(self.scope, known, state, request)
-            planned = time.perf_counter()
-            found = known.engine.adapter.search(self.scope.database, known.schema, plan.query)
-            answered = time.perf_counter()
-            act.rows = sum(len(hits) for hits in found)
-        if plan.without is not None:
-            most = request.top_k if isinstance(request, SearchRequest) else request.limit
-            found = [[hit for hit in hits if hit.id != plan.without][:most] for hits in found]
-        several = isinstance(request, SearchRequest) and request.vectors is not None
-        found = [_visible(known, hits) for hits in found]
-        return SearchAnswer(
-            results=found if several else found[0],
-            cache="bypass",
-            took_ms=_ms(time.perf_counter() - began),
-            profile=_profile(plan, planned - began, answered - planned) if request.profile else None,
-            primary=known.schema.primary.name,
-        )
+            reading.planned(request, plan)
+            answered = cached_search.search(self.scope, known, state, plan.query, stages, cache=request.cache)
+            found = answered.hits
+            reading.found(sum(len(hits) for hits in found))
+            if plan.without is not None:
+                most = request.top_k if isinstance(request, SearchRequest) else request.limit
+                found = [[hit for hit in hits if hit.id != plan.without][:most] for hits in found]
+            several = isinstance(request, SearchRequest) and request.vectors is not None
+            found = [_visible(known, hits) for hits in found]
+            return _answer(found if several else found[0], answered.result, reading)
 
-    def hybrid(self, collection_name: str, request: HybridRequest) -> SearchAnswer:
+    def hybrid(self, collection_name: str, request: HybridRequest, profile: Profile | None = None) -> SearchAnswer:
         """Several searches fused into one ranking; by the gateway where the engine cannot."""
-        began = time.perf_counter()
-        with self.on_collection("vector.search", collection_name, request) as act:
-            known, state = act.known, act.state
+        with self.reading("hybrid", collection_name, request, profile) as reading:
+            known, state = reading.act.known, reading.act.state
             plans = self._plan_parts(known, state, request)
-            hits = _visible(known, self._fuse(known, plans, request))
-            act.rows = len(hits)
-        spent = _ms(time.perf_counter() - began)
-        return SearchAnswer(results=hits, cache="bypass", took_ms=spent, primary=known.schema.primary.name)
+            reading.planned(request, *plans)
+            weights = _weights(request.rerank, len(plans))
+            fuse = self._fused_by_milvus if known.engine.capabilities.hybrid_search else self._fused_here
+            answered = cached_search.fused(
+                self.scope,
+                known,
+                state,
+                [plan.query for plan in plans],
+                (request.rerank.strategy, request.rerank.k, weights, request.top_k),
+                lambda: fuse(reading, plans, weights, request),
+                reading.profile,
+                cache=request.cache,
+            )
+            hits = _visible(known, answered.hits[0])
+            reading.found(len(hits))
+            return _answer(hits, answered.result, reading)
 
     def _plan_parts(self, known: KnownCollection, state: State, request: HybridRequest) -> list[Plan]:
         check_window(request.top_k, 0, "/top_k")
@@ -93,29 +106,51 @@ class SearchService(Service):
             raise InvalidRequest.at("/searches", f"give 1 to {MAX_PARTS} searches")
         if request.rerank.k <= 0:
             raise InvalidRequest.at("/rerank/k", "k is above 0")
-        where = {
+        fields = output_fields(known, request.output_fields, default_all=False)
+        check_answer(known, fields, request.top_k, rows_named="top_k")
+        common = {
             "partitions": request.partitions,
             "consistency": consistency_for(request.consistency, known, state),
             "after": state.written,
-            "output_fields": output_fields(known, request.output_fields, default_all=False),
+            "output_fields": fields,
         }
         shared = read_filter(known, request.filter, request.filters)
         return [
-            plan_part(self.scope, known, part, shared, where, f"/searches/{number}")
+            plan_part(self.scope, known, part, shared, common, f"/searches/{number}")
             for number, part in enumerate(request.searches)
         ]
 
-    def _fuse(self, known: KnownCollection, plans: list[Plan], request: HybridRequest) -> list[SearchHit]:
-        weights = _weights(request.rerank, len(plans))
-        adapter = known.engine.adapter
-        if known.engine.capabilities.hybrid_search:
-            rank: dict[str, Any] = {"strategy": "rrf", "params": {"k": request.rerank.k}}
-            if request.rerank.strategy == "weighted":
-                rank = {"strategy": "weighted", "params": {"weights": weights}}
-            queries = [plan.query for plan in plans]
-            fields = queries[0].output_fields
-            return adapter.hybrid_search(self.scope.database, known.schema, queries, rank, request.top_k, fields)
-        lists = [adapter.search(self.scope.database, known.schema, plan.query)[0] for plan in plans]
+    def _fused_by_milvus(
+        self, reading: Reading, plans: list[Plan], weights: list[float], request: HybridRequest
+    ) -> list[SearchHit]:
+        known, stats = reading.act.known, CallStats()
+        plans, weights = _possible(plans, weights)
+        rank: dict[str, Any] = {"strategy": "rrf", "params": {"k": request.rerank.k}}
+        if request.rerank.strategy == "weighted":
+            rank = {"strategy": "weighted", "params": {"weights": weights}}
+        queries = [plan.query for plan in plans]
+        fields = output_fields(known, request.output_fields, default_all=False)
+        hits = known.engine.adapter.hybrid_search(
+            self.scope.database, known.schema, queries, rank, request.top_k, fields, stats
+        )
+        reading.profile.milvus(attempts=stats.attempts, decode_s=stats.decode_s)
+        return hits
+
+    def _fused_here(
+        self, reading: Reading, plans: list[Plan], weights: list[float], request: HybridRequest
+    ) -> list[SearchHit]:
+        known = reading.act.known
+        plans, weights = _possible(plans, weights)
+        parts = [
+            shared_search.search(known.engine.adapter, self.scope.database, known.schema, plan.query) for plan in plans
+        ]
+        reading.profile.milvus(
+            attempts=sum(part.answer.stats.attempts for part in parts),
+            decode_s=sum(part.answer.stats.decode_s for part in parts),
+            batch=max((part.batch for part in parts), default=1),
+            waited_s=sum(part.waited for part in parts),
+        )
+        lists = [part.answer.hits[0] for part in parts]
         if request.rerank.strategy == "rrf":
             return reciprocal_rank(lists, request.rerank.k, request.top_k)
         metrics = [plan.index.metric if plan.index else Metric.COSINE for plan in plans]
@@ -128,18 +163,19 @@ class SearchService(Service):
             plan = plan_search(self.scope, known, state, request)
             adapter = known.engine.adapter
             rows = adapter.stored_rows(self.scope.database, known.schema.name) if known.is_whole else None
+            optimizer = QueryOptimizer(plan.index)
         return {
             "collection": known.schema.name,
             "field": plan.query.field.name,
-            "index": _index(plan),
+            "index": index_of(plan.index),
             "params": plan.query.params,
-            "params_reason": _reason(request, plan),
-            "filter": serialise(plan.filter, known.engine.capabilities.dialect) if plan.filter else None,
+            "params_reason": plan.reason,
+            **_filter(known, plan),
             "consistency": str(plan.query.consistency),
             "waits_for_own_writes": state.written > 0,
             "output_fields": list(plan.query.output_fields),
             "top_k": request.top_k,
-            "estimated_candidates": None if rows is None else _candidates(plan, rows),
+            "estimated_candidates": None if rows is None else optimizer.candidates(plan.query.params, rows),
             "stored_rows": rows,
         }
 
@@ -192,8 +228,17 @@ def _flat(answer: SearchAnswer) -> list[SearchHit]:
     return [hit for hit in answer.results if isinstance(hit, SearchHit)]
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+def _answer(results: Any, cache: str, reading: Reading) -> SearchAnswer:
+    """With what is done to the hits after they were decoded counted as decoding."""
+    profile = reading.profile
+    profile.end("decode")
+    return SearchAnswer(
+        results=results,
+        cache=cache,
+        took_ms=profile.took_ms,
+        profile=profile.told() if profile.asked else None,
+        primary=reading.act.known.schema.primary.name,
+    )
 
 
 def _weights(rerank: Rerank, parts: int) -> list[float]:
@@ -203,32 +248,19 @@ def _weights(rerank: Rerank, parts: int) -> list[float]:
     return weights
 
 
-def _profile(plan: Plan, planning: float, searching: float) -> dict[str, Any]:
-    return {
-        "stages": {"plan": _ms(planning), "milvus": _ms(searching)},
-        "params": plan.query.params,
-        "index": _index(plan),
-        "consistency": str(plan.query.consistency),
-    }
+def _possible(plans: list[Plan], weights: list[float]) -> tuple[list[Plan], list[float]]:
+    """Without those that can find nothing."""
+    found = [(plan, weight) for plan, weight in zip(plans, weights, strict=True) if not plan.query.nothing]
+    return [plan for plan, _ in found], [weight for _, weight in found]
 
 
-def _index(plan: Plan) -> dict[str, Any] | None:
-    if plan.index is None:
-        return None
-    return {"type": str(plan.index.kind), "metric": str(plan.index.metric), "params": plan.index.params}
-
-
-def _reason(request: SearchRequest, plan: Plan) -> str:
-    if request.params:
-        return "given with the request; what it left open follows the defaults"
-    if request.recall_target is not None:
-        return f"chosen for a recall target of {request.recall_target}"
-    return "defaults of the index kind, raised where top_k needs it" if plan.query.params else "the index has none"
-
-
-def _candidates(plan: Plan, rows: int) -> int:
-    params = plan.query.params
-    if "nprobe" in params and plan.index is not None:
-        share = params["nprobe"] / max(1, int(plan.index.params.get("nlist", params["nprobe"])))
-        return min(rows, round(rows * min(1.0, float(share))))
-    return min(rows, int(params.get("ef") or params.get("search_list") or rows))
+def _filter(known: KnownCollection, plan: Plan) -> dict[str, Any]:
+    """The caller's filter alone: that of its grant is not told."""
+    dialect = known.engine.capabilities.dialect
+    told: dict[str, Any] = {"filter": None, "rewritten": None, "rewrites": []}
+    if plan.filter is not None:
+        made = rewrite(plan.filter, known.schema)
+        told["filter"] = serialise(plan.filter, dialect)
+        told["rewritten"] = serialise(made.node, dialect) if made.node is not None else None
+        told["rewrites"] = list(made.done)
+    return told | {"asks_milvus": not plan.query.nothing}

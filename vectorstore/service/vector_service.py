@@ -11,6 +11,7 @@ from vectorstore.domain.models import RowId, SearchHit
 from vectorstore.domain.requests import DeleteRequest, Row
 from vectorstore.domain.rows import MAX_REPORTED, read_rows
 from vectorstore.domain.vector import Vector
+from vectorstore.optimization.batch_processor import BatchProcessor
 from vectorstore.service import row_calls
 from vectorstore.service.aio import async_twin
 from vectorstore.service.catalogue import KnownCollection
@@ -20,9 +21,7 @@ from vectorstore.service.operation import CollectionOperation
 from vectorstore.service.row_limits import keep_within
 from vectorstore.service.row_reads import RowReads, read_ids
 from vectorstore.service.search_service import SearchService
-from vectorstore.service.write_path import gone, journalled, put, writing
-
-_CHUNK_ROWS = 2_000
+from vectorstore.service.write_path import gone, journalled, put, sent_since, writing
 
 
 class VectorService(RowReads):
@@ -30,6 +29,9 @@ class VectorService(RowReads):
 
     Rows are dicts of field names and values, as in the REST contract; ``Vector`` objects do as well.
     """
+
+    origin = ""
+    """Names the transfer that writes, in the journal."""
 
     def insert(self, collection_name: str, rows: Sequence[Row | Vector], partition: str | None = None) -> list[RowId]:
         """Write new rows, all or none; returns their ids in order.
@@ -52,13 +54,15 @@ class VectorService(RowReads):
         batch: Batch,
         given: Sequence[RowId],
         partition: str,
+        absent_at: int | None = None,
     ) -> list[RowId]:
         """``given`` are the ids that may be taken: those that we made are not."""
         act.ids = batch.size
         with self.writing(act.known, given) as known:
-            _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
+            if absent_at is None or self._others_wrote(known, absent_at):
+                _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, given)))
             undone = partial(row_calls.none_there, self.scope, known, batch.ids)
-            with journalled(known, put(known, batch, partition, "insert"), undone):
+            with journalled(known, put(known, batch, partition, "insert", self.origin), undone):
                 ids = row_calls.insert(self.scope, known, batch, partition)
         act.rows = batch.size
         return ids
@@ -83,9 +87,15 @@ class VectorService(RowReads):
             if not known.is_whole:
                 mine = set(row_calls.existing(self.scope, known, batch.ids))
                 _refuse_taken(known, batch, set(row_calls.existing(self.scope, known.whole, batch.ids)) - mine)
-            with journalled(known, put(known, batch, partition, "upsert")) as applied:
+            with journalled(known, put(known, batch, partition, "upsert", self.origin)) as applied:
                 row_calls.replace(self.scope, known.whole, batch, partition, applied)
         act.rows = batch.size
+
+    def _others_wrote(self, known: KnownCollection, since: int) -> bool:
+        """Whether anything else than this transfer may have put rows there since that sequence of the journal."""
+        if not known.point_in_time or not self.origin:
+            return True
+        return sent_since(known, since).exclude(origin=self.origin).exists()
 
     @contextmanager
     def writing(self, known: KnownCollection, keys: Sequence[RowId]) -> Iterator[KnownCollection]:
@@ -100,8 +110,12 @@ class VectorService(RowReads):
         partition: str | None = None,
         *,
         replace: bool = False,
+        absent_at: int | None = None,
     ) -> int:
         """Insert, or with ``replace`` upsert, rows that ``read_rows`` or its like has checked; returns how many.
+
+        ``absent_at`` is a sequence of the journal at which none of the ids was there, and none is in what this transfer
+        (``origin``) has written since: Milvus is asked again only if others have written meanwhile.
 
         Raises:
             PermissionDenied: the caller's rights are limited to some rows or fields: its rows are read one by one.
@@ -115,7 +129,7 @@ class VectorService(RowReads):
                 _refuse_upsert(act.known)
                 self._upsert(act, batch, partition or "")
             else:
-                self._insert(act, batch, batch.ids, partition or "")
+                self._insert(act, batch, batch.ids, partition or "", absent_at)
             return batch.size
 
     def insert_batch(
@@ -125,28 +139,19 @@ class VectorService(RowReads):
         partition: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Insert any number of rows in chunks; returns how many. ``progress`` gets the number written so far.
+        """Insert any number of rows, in batches; returns how many. ``progress`` gets the number written so far.
 
-        All or none holds for each chunk of 2,000 rows; an error says how many rows were written before it.
+        All or none holds for each batch; see ``BatchProcessor`` for their sizes and for what is held in memory.
+
+        Raises:
+            VectorStoreError: as ``insert``, with a note that says which rows are not written.
         """
-        done = 0
-        chunk: list[Row | Vector] = []
-
-        def flush() -> None:
-            nonlocal done, chunk
-            self.insert(collection_name, chunk, partition)
-            done += len(chunk)
-            chunk = []
-            if progress is not None:
-                progress(done)
-
-        for row in rows:
-            chunk.append(row)
-            if len(chunk) >= _CHUNK_ROWS:
-                flush()
-        if chunk:
-            flush()
-        return done
+        processor: BatchProcessor[Row | Vector] = BatchProcessor(
+            lambda batch: self.insert(collection_name, batch, partition),
+            size_of=_size_of,
+            most_rows=current().max_batch_rows,
+        )
+        return processor.run(rows, progress)
 
     def _read(
         self, known: KnownCollection, rows: Sequence[Row | Vector], partition: str | None
@@ -207,6 +212,12 @@ class VectorService(RowReads):
     search_vectors = async_twin(search)
     batch_insert = async_twin(insert_batch)
     delete_vectors = async_twin(delete_ids)
+
+
+def _size_of(row: Row | Vector) -> int:
+    """Bytes of a row, roughly: numbers as eight, text as it is."""
+    values = [*row.fields.values(), row.values] if isinstance(row, Vector) else row.values()
+    return sum(len(value) * 8 if hasattr(value, "__len__") else 8 for value in values)
 
 
 def _as_row(row: Row | Vector, known: KnownCollection) -> Row:

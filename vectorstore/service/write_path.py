@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from django.db import Error as DatabaseError
+from django.db.models import Min, QuerySet
+
 from vectorstore.domain.arrow import to_arrow
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import (
@@ -26,9 +29,11 @@ from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
 from vectorstore.journal.locks import key_locks, lock_folder
 from vectorstore.journal.payload import pack_keys, pack_rows
+from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
+from vectorstore.models import JournalEntry
 from vectorstore.monitoring import request_id
-from vectorstore.optimization.shared_state import State
+from vectorstore.optimization.shared_state import State, shared_state
 from vectorstore.service.catalogue import KnownCollection, forget, look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.definitions import ensure_recorded
@@ -59,15 +64,58 @@ def writing(
                 if fresh.uid != known.uid:
                     raise Conflict(f"The collection {known.schema.name} was replaced meanwhile; ask again.")
                 ensure_recorded(scope, fresh, state)
-                yield dataclasses.replace(fresh, rows=known.rows, denied=known.denied), state
+                with _announced(scope, fresh):
+                    yield dataclasses.replace(fresh, rows=known.rows, denied=known.denied), state
                 return
         if doubtful is None:  # its record was deleted: it is adopted again, as another one
             forget(scope)
             known = dataclasses.replace(look_up(scope, known.schema.name)[0], rows=known.rows, denied=known.denied)
             continue
         with key_locks(lock_folder(), known.uid, None):
+            write = shared_state().begin_write(scope.address(known.schema.name))
             redrive(scope, known)
+            shared_state().settle(write)
     raise WritesHeld("Writes to the collection keep losing their answers; look at Milvus's log.", retry_after=5)
+
+
+@contextmanager
+def _announced(scope: Scope, known: KnownCollection) -> Iterator[None]:
+    """No process keeps an answer while the body runs, and none finds one afterwards that was kept before.
+
+    After a write without a clear outcome none is kept until it is settled, or for ten minutes.
+
+    Raises:
+        OutcomeUnknown: the other processes cannot be told that it is done.
+    """
+    write = shared_state().begin_write(scope.address(known.schema.name))
+    clear = False
+    try:
+        yield
+        clear = True
+    except VectorStoreError as error:
+        journalled_refusal = known.point_in_time and isinstance(error, EngineFailed)
+        clear = journalled_refusal or not isinstance(error, _UNCLEAR)
+        raise
+    finally:
+        try:
+            shared_state().end_write(write, clear=clear)
+        except DatabaseError as error:
+            raise OutcomeUnknown(
+                "The write has ended, and neither Redis nor the database takes the news that other processes need."
+            ) from error
+
+
+def settled_at(known: KnownCollection) -> int:
+    """A sequence of the journal up to which every write to the collection has ended: a read sees them all."""
+    before = position()[0]
+    pending = JournalEntry.objects.filter(uid=known.uid, state="open").aggregate(first=Min("seq"))["first"]
+    return before if pending is None else min(before, pending - 1)
+
+
+def sent_since(known: KnownCollection, seq: int) -> QuerySet[JournalEntry]:
+    """The entries after ``seq`` that have put rows into the collection, or may have."""
+    entries = JournalEntry.objects.filter(uid=known.uid, seq__gt=seq, op="PUT")
+    return entries.exclude(state__in=("aborted", "void"))
 
 
 @contextmanager
@@ -127,10 +175,11 @@ def _abort(seq: int, uid: str) -> None:
         writer().doubt(seq)
 
 
-def put(known: KnownCollection, batch: Batch, partition: str, note: str) -> Draft:
+def put(known: KnownCollection, batch: Batch, partition: str, note: str, origin: str = "") -> Draft:
     """Rows to be there as a whole; ``note`` says by which act."""
     rows = pack_rows(to_arrow(batch, known.schema)) if known.point_in_time else b""
-    return Draft(Op.PUT, known.uid, rows, batch.size, request_id.current.get(), {"partition": partition, "by": note})
+    notes = {"partition": partition, "by": note}
+    return Draft(Op.PUT, known.uid, rows, batch.size, request_id.current.get(), notes, origin)
 
 
 def gone(known: KnownCollection, keys: Sequence[RowId], note: str) -> Draft:

@@ -6,7 +6,7 @@ from typing import Any
 from vectorstore.domain.requests import Filters
 from vectorstore.domain.transfer_requests import ExportFormat, ExportRequest
 from vectorstore.models.job import Job
-from vectorstore.service.expressions import read_filter, write
+from vectorstore.service.expressions import read_filter, where
 from vectorstore.service.job_service import submit
 from vectorstore.service.operation import Service
 from vectorstore.transfer import folders
@@ -40,7 +40,7 @@ class ExportService(Service):
         """
         with self.on_collection("vector.export", collection_name, request) as act:
             known = act.known
-            write(known, read_filter(known, request.filter, request.filters))
+            where(known, read_filter(known, request.filter, request.filters))
             Projection.of(known, request.output_fields)
             transfer = folders.make()
             job = ExportJob(

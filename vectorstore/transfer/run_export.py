@@ -9,7 +9,7 @@ from vectorstore.domain.models import Consistency, RowId
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service.catalogue import require_same
 from vectorstore.service.context import Scope
-from vectorstore.service.expressions import read_filter, write
+from vectorstore.service.expressions import read_filter, where
 from vectorstore.service.operation import CollectionOperation, Service
 from vectorstore.service.work import Cancelled, Work
 from vectorstore.transfer import folders
@@ -59,8 +59,8 @@ class _Export:
         self._projection = Projection.of(known, job.output_fields)
         self._format = FORMATS[job.format](self._projection.written)
         self._file = f"rows.{job.format}"
-        expression = write(known, read_filter(known, job.filter, job.filters))
-        self._query = RowQuery(expression=expression, output_fields=[], consistency=Consistency.STRONG)
+        rows = where(known, read_filter(known, job.filter, job.filters))
+        self._query = RowQuery(**rows, output_fields=[], consistency=Consistency.STRONG)
 
     def run(self) -> dict[str, Any]:
         """Raises EngineFailed, Conflict: see ``run_export``."""

@@ -11,14 +11,13 @@ from vectorstore.domain.errors import Conflict, FieldError, InvalidRequest
 from vectorstore.domain.models import Consistency
 from vectorstore.domain.rows import MAX_REPORTED
 from vectorstore.journal.sequence import position
-from vectorstore.models import JournalEntry
-from vectorstore.monitoring import request_id
 from vectorstore.service import row_calls
 from vectorstore.service.ahead import read_ahead
 from vectorstore.service.catalogue import KnownCollection
 from vectorstore.service.context import Scope
 from vectorstore.service.operation import Service
 from vectorstore.service.work import Cancelled, Work
+from vectorstore.service.write_path import sent_since, settled_at
 from vectorstore.transfer import folders
 from vectorstore.transfer.checking import Checked, Checker, Fault, subset
 from vectorstore.transfer.downloads import offer
@@ -58,10 +57,12 @@ def run_import(work: Work, scope: Scope, params: dict[str, Any]) -> dict[str, An
 
 
 class Begun(NamedTuple):
-    """A piece whose writing has begun: the rows whose ids were there already, how many of its writes were sent."""
+    """A piece whose writing has begun: the rows whose ids were there already, how many of its writes were sent, and
+    the journal's sequence at which none of the other ids was there."""
 
     taken: list[int]
     sent: int
+    absent_at: int | None
 
 
 class _Import:
@@ -75,6 +76,7 @@ class _Import:
         self._home = job.folder
         self._seen = Seen(self._home / _IDS)
         self._rejects = Rejects(self._home)
+        self._absent_at: int | None = None
 
     def run(self) -> dict[str, Any]:
         job, work = self._job, self._work
@@ -83,6 +85,7 @@ class _Import:
         reader = open_source(job, self._known)
         work.stage("checking")
         checked = self._check(reader)
+        self._absent_at = checked["seq"]
         work.stage("writing")
         result = {"collection": job.collection} | self._write_all(reader, checked["rows"])
         if result["rejected"]:
@@ -120,13 +123,13 @@ class _Import:
         if note is not None:
             return note
         number = 0
-        found: dict[str, Any] = {"next": [0, 0], "ids": 0, "bad": 0, "faults": []}
+        found: dict[str, Any] = {"next": [0, 0], "ids": 0, "bad": 0, "faults": [], "seq": settled_at(self._known)}
         while (kept := work.finished(f"check/{number}")) is not None:
             found, number = kept, number + 1
         self._seen.cut(found["ids"])
         checker = Checker(self._scope, self._known, self._job.names, reader.values, self._job.transfer)
         taken = not self._skips and not self._job.replaces and self._has_rows()
-        for index, piece in enumerate(read_ahead(reader.read(Position(*found["next"]))), 1):
+        for index, piece in enumerate(read_ahead(reader.read(Position(*found["next"])), work.check), 1):
             work.check()
             checked = checker.check(piece)
             faults = [*checked.faults, *(self._taken(checked) if taken else ())]
@@ -138,7 +141,7 @@ class _Import:
             if index % _CHECKED_AT_ONCE == 0:
                 work.finish(f"check/{number}", found)
                 number += 1
-        note = {"rows": found["next"][0]}
+        note = {"rows": found["next"][0], "seq": found["seq"]}
         self._end_check(found)
         work.finish("checked", note)
         return note
@@ -188,9 +191,9 @@ class _Import:
             number, rows, rejected = number + 1, rows + note["rows"], rejected + note["rejected"]
         repeated = np.load(self._home / _REPEATED, mmap_mode="r") if self._skips else None
         checker = Checker(self._scope, self._known, self._job.names, reader.values, self._job.transfer, embed=True)
-        for piece in read_ahead(reader.read(start)):
+        pieces = ((piece, checker.check(piece)) for piece in reader.read(start))
+        for piece, checked in read_ahead(pieces, work.check):
             work.check()
-            checked = checker.check(piece)
             bad = len({fault.row for fault in checked.faults})
             if bad and not self._skips:
                 raise Conflict("The rows do not fit the collection any longer; import the file anew.")
@@ -215,7 +218,7 @@ class _Import:
             self._rejects.write(number, checked.faults, piece)
         if checked.batch.size:
             sent = sys.maxsize if self._job.replaces else begun.sent
-            write(self._scope, self._job, checked, sent=sent)
+            write(self._scope, self._job, checked, sent=sent, absent_at=begun.absent_at)
         return checked.batch.size
 
     def _begin(self, number: int, checked: Checked) -> Begun:
@@ -226,20 +229,19 @@ class _Import:
             again, note = again + 1, kept
         sent = 0 if note is None else self._sent(note["seq"])
         if note is not None and sent:
-            return Begun(note["taken"], sent)
-        began_at = position()[0]
+            return Begun(note["taken"], sent, None)
+        began_at, quiet_at = position()[0], settled_at(self._known)
         looked = self._skips and not self._job.replaces
         faults = self._taken(checked) if looked and checked.batch.size else []
         taken = [fault.row for fault in faults]
         self._work.finish(f"begin/{number}/{again}", {"taken": taken, "seq": began_at})
-        return Begun(taken, 0)
+        return Begun(taken, 0, quiet_at if looked else self._absent_at)
 
     def _sent(self, seq: int) -> int:
         """How many writes of this job the journal has after ``seq``; without a journal, any number."""
         if not self._known.point_in_time:
             return sys.maxsize
-        mine = JournalEntry.objects.filter(uid=self._known.uid, seq__gt=seq, request_id=request_id.current.get())
-        return mine.filter(op="PUT").exclude(state__in=("aborted", "void")).count()
+        return sent_since(self._known, seq).filter(origin=self._job.transfer).count()
 
     def _without_repeated(self, checked: Checked, repeated: Any) -> Checked:
         if repeated is None or not len(repeated):

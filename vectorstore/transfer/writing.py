@@ -14,11 +14,12 @@ from vectorstore.transfer.source import ImportJob
 
 
 class _RowsOfOne(VectorService):
-    """Writes to the collection ``uid`` alone, whatever has its name meanwhile."""
+    """Writes to the collection of the job alone, whatever has its name meanwhile."""
 
-    def __init__(self, scope: Scope, uid: str) -> None:
+    def __init__(self, scope: Scope, job: ImportJob) -> None:
         super().__init__(scope)
-        self._uid = uid
+        self._uid = job.uid
+        self.origin = job.transfer
 
     @contextmanager
     def writing(self, known: KnownCollection, keys: Sequence[RowId]) -> Iterator[KnownCollection]:
@@ -28,20 +29,20 @@ class _RowsOfOne(VectorService):
             yield fresh
 
 
-def write(scope: Scope, job: ImportJob, checked: Checked, *, sent: int) -> None:
+def write(scope: Scope, job: ImportJob, checked: Checked, *, sent: int, absent_at: int | None) -> None:
     """Write good rows under the caller's rights, journalled and recorded as any write is.
 
     They go in one write, or in several where the caller's rights are limited to some rows; the first ``sent`` of these
-    may be there already and are written over themselves.
+    may be there already and are written over themselves. ``absent_at`` as for ``write_batch``.
 
     Raises:
         AlreadyExists: some of the ids are there already, in a write that was not sent before.
         Conflict: another collection has the name now; nothing was written.
         OutcomeUnknown: Milvus gave no clear answer.
     """
-    service = _RowsOfOne(scope, job.uid)
+    service = _RowsOfOne(scope, job)
     if checked.rows is None:
-        service.write_batch(job.collection, checked.batch, job.partition, replace=sent > 0)
+        service.write_batch(job.collection, checked.batch, job.partition, replace=sent > 0, absent_at=absent_at)
         return
     most = current().max_batch_rows
     for number, start in enumerate(range(0, len(checked.rows), most)):
