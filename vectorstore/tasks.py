@@ -8,7 +8,8 @@ from vectorstore.audit.checkpoint import checkpoint
 from vectorstore.audit.open import close_open
 from vectorstore.backup import scheduler, upkeep
 from vectorstore.jobs import history, runner, sweeper
-from vectorstore.service import idempotency_service
+from vectorstore.monitoring import profile_writer
+from vectorstore.service import idempotency_service, recall_service
 from vectorstore.transfer import folders as transfer_folders
 
 
@@ -80,6 +81,18 @@ def clean_backups() -> list[str]:
 
 
 @shared_task
+def measure_recall() -> int:
+    """Every five minutes: measure a collection that is searched with a recall target and has no curve that holds."""
+    return recall_service.measure_due()
+
+
+@shared_task
 def purge_transfers() -> int:
     """Every hour: remove exports and reject files whose time is over, and what jobs that are gone left behind."""
     return transfer_folders.purge()
+
+
+@shared_task
+def purge_profiles() -> int:
+    """Every minute: forget profiles of searches that are old or too many."""
+    return profile_writer.purge()

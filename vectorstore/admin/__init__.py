@@ -1,6 +1,18 @@
 """The web console: Django's admin in Unfold's clothes. Importing it registers every page."""
 
-from vectorstore.admin import api_key, audit, beat, cluster, collection, grant, index, job, service_account, users
+from vectorstore.admin import (
+    api_key,
+    audit,
+    beat,
+    cluster,
+    collection,
+    grant,
+    index,
+    job,
+    profile,
+    service_account,
+    users,
+)
 
 __all__ = [
     "api_key",
@@ -11,6 +23,7 @@ __all__ = [
     "grant",
     "index",
     "job",
+    "profile",
     "service_account",
     "users",
 ]

@@ -1,4 +1,4 @@
-"""Load, release and flush: the actions that need no more than a click."""
+"""Load, release, flush and purge: the actions that need no more than a click."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,20 @@ from vectorstore.admin.calls import CHANGED, log, reported, scope_for
 from vectorstore.models import CollectionRecord
 from vectorstore.service import CollectionService
 
-DONE = {"load": "loaded into memory", "release": "released from memory", "flush": "flushed to storage"}
+DONE = {
+    "load": "loaded into memory",
+    "release": "released from memory",
+    "flush": "flushed to storage",
+    "purge_cache": "taken out of the cache",
+}
 """What each did, by the name of its service method."""
 
-RIGHTS = {"load": "collection.load", "release": "collection.load", "flush": "collection.alter"}
+RIGHTS = {
+    "load": "collection.load",
+    "release": "collection.load",
+    "flush": "collection.alter",
+    "purge_cache": "collection.alter",
+}
 
 
 def do(request: HttpRequest, records: Iterable[CollectionRecord], action: str) -> None:

@@ -14,7 +14,7 @@ from unfold.views import ChangeList
 from vectorstore.admin import live
 from vectorstore.admin.actions import do
 from vectorstore.admin.calls import allowed, visible
-from vectorstore.admin.pages import collection_create, collection_detail, collection_drop, search_playground
+from vectorstore.admin.pages import advice, collection_create, collection_detail, collection_drop, search_playground
 from vectorstore.admin.summary import count, dimensions, indexes
 from vectorstore.models import CollectionRecord
 
@@ -141,6 +141,8 @@ class CollectionAdmin(ModelAdmin):
         own = [
             path("search/", wrap(search_playground.view), {"model_admin": self}, "vectorstore_search"),
             path("add/shards/", wrap(collection_create.shards), {"model_admin": self}, "vectorstore_shards"),
+            path("<int:pk>/advice/sweep/", wrap(advice.sweep), {"model_admin": self}, "vectorstore_sweep"),
+            path("<int:pk>/advice/apply/", wrap(advice.apply), {"model_admin": self}, "vectorstore_apply"),
             path("<int:pk>/do/<str:action>/", wrap(collection_detail.act), {"model_admin": self}, "vectorstore_do"),
         ]
         return own + super().get_urls()

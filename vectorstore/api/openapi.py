@@ -40,9 +40,9 @@ _ENGINE_PARAMETERS = [
         "name": name,
         "in": "query",
         "description": f"The {name} to work in.",
-        "schema": {"type": "string", "default": "default", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "default": "default", "pattern": f"^{pattern}$", "maxLength": 255},
     }
-    for name in ("cluster", "database")
+    for name, pattern in (("cluster", CLUSTER_PATTERN), ("database", NAME_PATTERN))
 ]
 _STATUS_TEXT = {
     400: "The request cannot be parsed",
@@ -133,6 +133,8 @@ class Schema(AutoSchema):
         if operation.status == 202:
             success["description"] = "Under way, as the job that is the answer"
             success["headers"] = {"Location": _JOB_ADDRESS}
+        if operation.headers:
+            success["headers"] = {name: {"schema": schema} for name, schema in operation.headers.items()}
         if operation.idempotent:
             success.setdefault("headers", {})["Idempotency-Replayed"] = {"schema": {"const": "true"}}
         errors = {405, *operation.errors}

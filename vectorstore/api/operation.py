@@ -1,7 +1,8 @@
 """What one method of a view takes and answers: read by the dispatcher and by the OpenAPI document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Any, TypeVar
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -16,6 +17,7 @@ class Operation:
     further text parameters. With ``idempotent``, the action to check before an earlier answer is given again, the
     operation takes an ``Idempotency-Key``. A ``media`` other than JSON has one ``answer`` a line. With the ``status``
     202 the handler returns the body of a job (``api.schemas.jobs.job_body``), whose address is sent as ``Location``.
+    ``headers`` are those that the handler sets, with their schemas.
     """
 
     summary: str
@@ -27,6 +29,7 @@ class Operation:
     query: tuple[str, ...] = ()
     idempotent: str = ""
     media: str = "application/json"
+    headers: Mapping[str, Any] = made_by(default_factory=dict)
 
     @property
     def pages(self) -> bool:
@@ -44,12 +47,13 @@ def operation(
     query: tuple[str, ...] = (),
     idempotent: str = "",
     media: str = "application/json",
+    headers: Mapping[str, Any] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare a handler: called with the decoded body, if it has one, and the names in the path."""
 
     def declare(handler: Handler) -> Handler:
         handler.__dict__["operation"] = Operation(
-            summary, body, answer, status, tuple(order), errors, query, idempotent, media
+            summary, body, answer, status, tuple(order), errors, query, idempotent, media, headers or {}
         )
         return handler
 

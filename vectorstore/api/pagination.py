@@ -45,15 +45,15 @@ class Pages(PageNumberPagination):
         }
 
 
-def refined(items: Sequence[T], request: Request, search: Key, ordering: Mapping[str, Key]) -> list[T]:
+def refined(items: Sequence[T], request: Request, search: Key, ordering: Mapping[str, Key], order: str = "") -> list[T]:
     """``items`` whose ``search`` text contains ``?search=``, in the order of ``?ordering=name,-created_at``.
 
-    The first key of ``ordering`` is the default order. Rows without a value come last.
+    The default is ``order``, or the first key of ``ordering``. Rows without a value come last.
     """
     found = list(items)
     if wanted := request.query_params.get("search", "").casefold():
         found = [item for item in found if wanted in search(item).casefold()]
-    names = request.query_params.get("ordering") or next(iter(ordering))
+    names = request.query_params.get("ordering", order or next(iter(ordering)))
     for name in reversed(names.split(",")):
         key = ordering.get(name.removeprefix("-"))
         if key is None:
@@ -70,7 +70,7 @@ def refined_rows(rows: "QuerySet[Any]", request: Request, search: str, order: Se
         if "\0" in wanted:
             raise InvalidRequest.at("?search", "the text holds the character U+0000")
         rows = rows.filter(**{f"{search}__icontains": wanted})
-    names = (request.query_params.get("ordering") or order[0]).split(",")
+    names = request.query_params.get("ordering", order[0]).split(",")
     if any(name.removeprefix("-") not in {item.removeprefix("-") for item in order} for name in names):
         known = ", ".join(dict.fromkeys(item.removeprefix("-") for item in order))
         raise InvalidRequest.at("?ordering", f"order by one of {known}", "choice")
@@ -78,8 +78,8 @@ def refined_rows(rows: "QuerySet[Any]", request: Request, search: str, order: Se
 
 
 def _positive(request: Request, name: str, default: int, most: int | None) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
+    text = request.query_params.get(name)
+    if text is None:
         return default
     value = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
     if value < 1 or (most is not None and value > most):

@@ -8,6 +8,7 @@ from vectorstore.api.schemas.backups import POLICY_PATTERN, SET_PATTERN
 from vectorstore.api.schemas.transfer import DOWNLOAD_PATTERN
 from vectorstore.api.views import (
     accounts,
+    advice,
     aliases,
     api_keys,
     audit,
@@ -23,6 +24,7 @@ from vectorstore.api.views import (
     indexes,
     jobs,
     partitions,
+    profiles,
     search,
     transfer,
     vectors,
@@ -108,11 +110,14 @@ _collection: list[URLPattern | URLResolver] = [
     path("indexes/", indexes.IndexesView.as_view()),
     path("indexes/<name:field>/", indexes.IndexView.as_view()),
     path("indexes/<name:field>/rebuild/", indexes.RebuildView.as_view()),
+    path("indexes/<name:field>/measure/", indexes.MeasureView.as_view()),
 ]
 
 _v1: list[URLPattern | URLResolver] = [
     path("collections/<name:name>/", include(_collection)),
     path("collections/", collections.CollectionsView.as_view()),
+    path("advice/<name:name>/", advice.AdviceView.as_view()),
+    path("advice/<name:name>/apply/", advice.ApplyAdviceView.as_view()),
     path("aliases/", aliases.AliasesView.as_view()),
     path("aliases/<name:alias>/", aliases.AliasView.as_view()),
     path("databases/", databases.DatabasesView.as_view()),
@@ -150,6 +155,9 @@ _v1: list[URLPattern | URLResolver] = [
     path("jobs/<number:number>/cancel/", jobs.CancelJobView.as_view()),
     path("jobs/<number:number>/retry/", jobs.RetryJobView.as_view()),
     path("downloads/<download:token>/", transfer.DownloadView.as_view(), name="download"),
+    path("profiles/", profiles.ProfilesView.as_view()),
+    path("profiles/<number:number>/", profiles.ProfileView.as_view()),
+    path("slow-queries/", profiles.SlowQueriesView.as_view()),
     path("audit/", audit.AuditView.as_view()),
     path("audit/export/", audit.AuditExportView.as_view()),
     path("audit/verify/", audit.AuditVerifyView.as_view()),

@@ -3,7 +3,12 @@
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 
 class EditForm(forms.Form):
@@ -12,6 +17,16 @@ class EditForm(forms.Form):
     )
     protected = forms.BooleanField(
         required=False, widget=UnfoldBooleanWidget, help_text="A protected collection cannot be dropped or truncated."
+    )
+    cache_enabled = forms.BooleanField(
+        required=False, label="Cache", widget=UnfoldBooleanWidget, help_text="Keep answers to searches for a while."
+    )
+    cache_ttl_s = forms.IntegerField(
+        min_value=0,
+        max_value=86_400,
+        label="Seconds in the cache",
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="How long an answer is kept. 0: as the gateway's setting says.",
     )
 
 

@@ -11,8 +11,10 @@ from vectorstore.admin import live
 from vectorstore.admin.actions import RIGHTS, do
 from vectorstore.admin.calls import CHANGED, allowed, log, reported, scope_for
 from vectorstore.admin.forms.collection_edit import EditForm
+from vectorstore.admin.pages import advice
 from vectorstore.admin.pages.base import context, find, require
 from vectorstore.admin.summary import count, dimensions, field_lines, indexes, size
+from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
 from vectorstore.domain.requests import CollectionChanges
 from vectorstore.models import CollectionRecord
@@ -21,10 +23,10 @@ from vectorstore.service.representations import CollectionStats
 
 
 def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
-    """The page; a POST saves description and protection."""
+    """The page; a POST saves what its form changes."""
     require(request, "collection.view")
     record = find(request, key)
-    form = EditForm(request.POST or None, initial={"description": record.description, "protected": record.protected})
+    form = EditForm(request.POST or None, initial={name: getattr(record, name) for name in EditForm.base_fields})
     if request.method == "POST":
         require(request, "collection.alter", record)
         if form.is_valid():
@@ -47,12 +49,15 @@ def view(request: HttpRequest, model_admin: Any, key: str) -> HttpResponse:
         stored=count(stats.stored_rows) if stats else "",
         expected=count(record.expected_rows),
         memory=size(stats.size_bytes) if stats else "",
+        cache=_cache(record, stats),
         state_text=live.STATE_TEXTS[state.state],
         state_colour=live.STATE_COLOURS[state.state],
         fields=field_lines(record, state.view),
         dimension=dimensions(record, state.view),
         index=indexes(record, state.view),
+        advice=advice.tables(request, record),
         may={
+            "advise": state.view is not None and allowed(request, "index.create", record),
             "alter": allowed(request, "collection.alter", record),
             "load": allowed(request, "collection.load", record),
             "drop": allowed(request, "collection.drop", record),
@@ -71,6 +76,19 @@ def _ask(request: HttpRequest, record: CollectionRecord) -> tuple[live.Live, Col
     return state, stats, ""
 
 
+def _cache(record: CollectionRecord, stats: CollectionStats | None) -> str:
+    """What is said of the cache."""
+    settings = current()
+    if not settings.cache_url:
+        return "none: set VECTORSTORE_CACHE_URL"
+    if not record.cache_enabled:
+        return "off"
+    kept = f"answers are kept for {record.cache_ttl_s or settings.cache_ttl_s} s"
+    counts = (stats and stats.cache) or {}
+    asked = counts.get("hit", 0) + counts.get("miss", 0)
+    return f"{kept}; {100 * counts['hit'] // asked} % of {count(asked)} searches were answered by it" if asked else kept
+
+
 def _save(request: HttpRequest, record: CollectionRecord, form: EditForm) -> None:
     changed = {name: form.cleaned_data[name] for name in form.changed_data}
     if not changed:
@@ -83,7 +101,7 @@ def _save(request: HttpRequest, record: CollectionRecord, form: EditForm) -> Non
 
 
 def act(request: HttpRequest, pk: int, action: str, model_admin: Any) -> HttpResponse:
-    """Load, release or flush; POST only."""
+    """Load, release, flush or purge; POST only."""
     if action not in RIGHTS:
         raise Http404("There is no such action.")
     record = find(request, pk)

@@ -1,16 +1,13 @@
-"""Bodies of ``backups/``, ``backup-policies/``, ``restore-points/``, ``drift/`` and recovery windows."""
+"""Bodies of ``backups/``, and what an address of a set or of a policy may hold."""
 
 from datetime import datetime
 from typing import Any, TypedDict
 
 from vectorstore.api.openapi import Schema
-from vectorstore.backup.drift import Differences
 from vectorstore.backup.manifest import File, Manifest
 from vectorstore.backup.policy_service import POLICY_NAME
-from vectorstore.backup.restore_service import RecoveryWindow
-from vectorstore.backup.retention import Plan
 from vectorstore.backup.set_details import Covered, SetDetails
-from vectorstore.models import Backup, BackupPolicy, Drift, RestorePoint
+from vectorstore.models import Backup
 
 Json = dict[str, Any]
 
@@ -103,85 +100,6 @@ class BackupDetailsBody(BackupBody):
     covered: CoveredBody | None
 
 
-class RetentionBody(TypedDict):
-    """How many are kept of the last ones, and of hours, days, weeks and months, and in how many of the last days every
-    moment can be restored; all 0 keeps every one."""
-
-    last: int
-    hourly: int
-    daily: int
-    weekly: int
-    monthly: int
-    window_days: int
-
-
-class PolicyBody(TypedDict):
-    """``next_runs`` are five times, none while it is not enabled. ``error``, with ``code`` and ``detail``, is there
-    while the last start failed, at ``tried_at``; it is tried again."""
-
-    name: str
-    collections: list[str]
-    schedule: str
-    timezone: str
-    kind: str
-    retention: RetentionBody
-    drill_every: int
-    enabled: bool
-    next_runs: list[datetime]
-    last_due_at: datetime | None
-    tried_at: datetime | None
-    error: dict[str, Any] | None
-    created_at: datetime
-    created_by: str
-
-
-class RetentionPlan(TypedDict):
-    """What would be kept, each with its reasons, and what deleted."""
-
-    keep: dict[str, list[str]]
-    delete: list[str]
-
-
-class WindowBody(TypedDict):
-    """``gaps`` are stretches, each from and until, in which nobody knows what the collection held."""
-
-    earliest: datetime | None
-    latest: datetime | None
-    gaps: list[list[datetime]]
-    point_in_time: bool
-
-
-class RestorePointBody(TypedDict):
-    collection: str
-    name: str
-    at: datetime
-    sequence: int
-    actor: str
-
-
-class DriftBody(TypedDict):
-    """``expected`` and ``found`` are numbers of rows; ``since`` is when both were last known to agree."""
-
-    id: int
-    collection: str
-    kind: str
-    detail: str
-    expected: int | None
-    found: int | None
-    since: datetime | None
-    found_at: datetime
-    resolved_at: datetime | None
-    resolution: str
-
-
-class DifferencesBody(TypedDict):
-    """Rows that only Milvus had, that only the journal had, and that were not the same."""
-
-    extra: int
-    missing: int
-    changed: int
-
-
 def backup_body(row: Backup) -> BackupBody:
     return {
         "set_id": row.set_id,
@@ -253,75 +171,6 @@ def _held(item: Json) -> HeldBody:
         "size_bytes": item.get("size_bytes"),
         "digest": item.get("digest"),
     }
-
-
-def policy_body(row: BackupPolicy, runs: list[datetime]) -> PolicyBody:
-    kept = row.retention
-    return {
-        "name": row.name,
-        "collections": row.collections,
-        "schedule": row.schedule,
-        "timezone": row.timezone,
-        "kind": row.kind,
-        "retention": {
-            "last": kept.get("last", 0),
-            "hourly": kept.get("hourly", 0),
-            "daily": kept.get("daily", 0),
-            "weekly": kept.get("weekly", 0),
-            "monthly": kept.get("monthly", 0),
-            "window_days": kept.get("window_days", 0),
-        },
-        "drill_every": row.drill_every,
-        "enabled": row.enabled,
-        "next_runs": runs,
-        "last_due_at": row.last_due_at,
-        "tried_at": row.tried_at,
-        "error": row.error,
-        "created_at": row.created_at,
-        "created_by": row.created_by,
-    }
-
-
-def plan_body(plan: Plan) -> RetentionPlan:
-    return {"keep": {set_id: list(reasons) for set_id, reasons in plan.keep.items()}, "delete": list(plan.delete)}
-
-
-def window_body(window: RecoveryWindow) -> WindowBody:
-    return {
-        "earliest": window.earliest,
-        "latest": window.latest,
-        "gaps": [list(gap) for gap in window.gaps],
-        "point_in_time": window.point_in_time,
-    }
-
-
-def point_body(point: RestorePoint, collection: str) -> RestorePointBody:
-    return {
-        "collection": collection,
-        "name": point.name,
-        "at": point.at,
-        "sequence": point.seq,
-        "actor": point.actor,
-    }
-
-
-def drift_body(row: Drift) -> DriftBody:
-    return {
-        "id": row.pk,
-        "collection": row.collection,
-        "kind": row.kind,
-        "detail": row.detail,
-        "expected": row.expected,
-        "found": row.found,
-        "since": row.since,
-        "found_at": row.found_at,
-        "resolved_at": row.resolved_at,
-        "resolution": row.resolution,
-    }
-
-
-def differences_body(found: Differences) -> DifferencesBody:
-    return {"extra": len(found.extra), "missing": len(found.missing), "changed": len(found.changed)}
 
 
 class BackupSchema(Schema):

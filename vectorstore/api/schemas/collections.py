@@ -44,7 +44,7 @@ class CollectionBody(TypedDict):
     """A collection with its live state.
 
     ``row_count`` is exact; it is null while the collection is not loaded. ``load_progress`` is a percentage.
-    ``generation`` moves with every change of the schema.
+    ``generation`` moves with every change of the schema. ``cache_ttl_s`` is 0 where the gateway's setting counts.
     """
 
     name: str
@@ -67,6 +67,20 @@ class CollectionBody(TypedDict):
     partitions: list[str]
     generation: int
     embedding: EmbeddingBody | None
+    cache_enabled: bool
+    cache_ttl_s: int
+
+
+class CacheCounts(TypedDict):
+    """Searches that the cache answered (``hit``), did not have (``miss``) and was not asked for (``bypass``), answers
+    that it was given (``store``), and values in it that were no answer to their key (``refused``).
+    """
+
+    hit: int
+    miss: int
+    bypass: int
+    store: int
+    refused: int
 
 
 class SegmentBody(TypedDict):
@@ -82,13 +96,15 @@ class SegmentBody(TypedDict):
 class StatsBody(TypedDict):
     """``row_count`` leaves deleted rows out, ``stored_rows`` counts what the segments still hold.
 
-    For a caller who may see some rows only, ``row_count`` counts those and the rest is null or empty.
+    For a caller who may see some rows only, ``row_count`` counts those and the rest is null or empty. ``cache`` counts
+    since the gateway was started.
     """
 
     row_count: int | None
     stored_rows: int | None
     size_bytes: int | None
     segments: list[SegmentBody]
+    cache: CacheCounts | None
 
 
 def collection_body(view: CollectionView) -> CollectionBody:
@@ -114,6 +130,8 @@ def collection_body(view: CollectionView) -> CollectionBody:
         "partitions": view.partitions,
         "generation": view.generation,
         "embedding": _embedding_body(view.embedding),
+        "cache_enabled": view.cache_enabled,
+        "cache_ttl_s": view.cache_ttl_s,
     }
 
 
@@ -132,6 +150,7 @@ def stats_body(stats: CollectionStats) -> StatsBody:
             }
             for segment in stats.segments
         ],
+        "cache": CacheCounts(**stats.cache) if stats.cache is not None else None,  # type: ignore[typeddict-item]
     }
 
 

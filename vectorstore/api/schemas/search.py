@@ -27,19 +27,16 @@ class SearchBody(TypedDict):
     profile: NotRequired[dict[str, Any]]
 
 
-def search_body(answer: SearchAnswer) -> SearchBody:
+def search_body(answer: SearchAnswer) -> dict[str, Any]:
+    """Without ``took_ms`` and ``profile``, which cover the writing of this too (``api.profiled``)."""
     primary = answer.primary
-    body: SearchBody = {
+    return {
         "results": [
             _hit(item, primary) if isinstance(item, SearchHit) else [_hit(hit, primary) for hit in item]
             for item in answer.results
         ],
         "cache": answer.cache,
-        "took_ms": answer.took_ms,
     }
-    if answer.profile is not None:
-        body["profile"] = answer.profile
-    return body
 
 
 def _hit(hit: SearchHit, primary: str) -> Hit:

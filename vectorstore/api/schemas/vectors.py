@@ -1,7 +1,7 @@
 """Answers of ``vectors/``. Ids are strings, because an INT64 key passes the 2^53 that JavaScript can hold."""
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from vectorstore.domain.models import RowId
 
@@ -17,13 +17,17 @@ class UpsertedBody(TypedDict):
 
 
 class RowsBody(TypedDict):
-    """Rows as flat objects of field to value."""
+    """Rows as flat objects of field to value; ``took_ms`` and ``profile`` where a profile was asked for."""
 
     results: list[dict[str, Any]]
+    took_ms: NotRequired[float]
+    profile: NotRequired[dict[str, Any]]
 
 
 class CountBody(TypedDict):
     count: int
+    took_ms: NotRequired[float]
+    profile: NotRequired[dict[str, Any]]
 
 
 class DeletedBody(TypedDict):

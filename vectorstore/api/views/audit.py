@@ -1,17 +1,15 @@
 """``audit/``."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
-from django.utils.dateparse import parse_datetime
 
 from vectorstore.api.operation import operation
+from vectorstore.api.query_values import as_text, as_time
 from vectorstore.api.renderers import encode
 from vectorstore.api.schemas.audit import AuditBody, VerdictBody, audit_body, verdict_body
 from vectorstore.api.views.base import View
-from vectorstore.domain.errors import InvalidRequest
 from vectorstore.models import AuditRecord
 from vectorstore.service.audit_service import AuditFilter, AuditService
 from vectorstore.service.context import Scope
@@ -30,8 +28,8 @@ class _AuditView(View):
     @property
     def wanted(self) -> AuditFilter:
         asked = self.request.query_params
-        given: dict[str, Any] = {name: _text(name, asked[name]) for name in _TEXTS if asked.get(name)}
-        given |= {name: _time(name, asked[name]) for name in _TIMES if asked.get(name)}
+        given: dict[str, Any] = {name: as_text(name, asked[name]) for name in _TEXTS if asked.get(name)}
+        given |= {name: as_time(name, asked[name]) for name in _TIMES if asked.get(name)}
         return AuditFilter(**given)
 
 
@@ -62,19 +60,3 @@ class AuditVerifyView(_AuditView):
 def _lines(records: Iterator[AuditRecord]) -> Iterator[bytes]:
     for record in records:
         yield encode(audit_body(record)) + b"\n"
-
-
-def _text(name: str, value: str) -> str:
-    if "\0" in value or len(value) > 255:
-        raise InvalidRequest.at(f"?{name}", f"{name} has at most 255 characters, none of them U+0000")
-    return value
-
-
-def _time(name: str, value: str) -> datetime:
-    try:
-        found = parse_datetime(value)
-    except ValueError:
-        found = None
-    if found is None:
-        raise InvalidRequest.at(f"?{name}", f"{name} is a time such as 2030-01-31T00:00:00Z")
-    return found

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from vectorstore.api.operation import operation
 from vectorstore.api.pagination import Key
-from vectorstore.api.schemas.backups import PolicyBody, RetentionPlan, plan_body, policy_body
+from vectorstore.api.schemas.backup_policies import PolicyBody, RetentionPlan, plan_body, policy_body
 from vectorstore.api.views.backups import BackupEngineView
 from vectorstore.backup import scheduler
 from vectorstore.backup.policy_service import PolicyService

@@ -9,14 +9,11 @@ from vectorstore.api.schemas.backups import (
     BackupBody,
     BackupDetailsBody,
     BackupSchema,
-    RestorePointBody,
-    WindowBody,
     backup_body,
     details_body,
-    point_body,
-    window_body,
 )
 from vectorstore.api.schemas.jobs import JobBody, job_body
+from vectorstore.api.schemas.recovery import RestorePointBody, WindowBody, point_body, window_body
 from vectorstore.api.views.base import EngineView
 from vectorstore.backup.backup_service import BackupService
 from vectorstore.backup.restore_service import RestoreService

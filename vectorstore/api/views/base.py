@@ -6,6 +6,7 @@ Answers here are always JSON, so this one skips all that: a search then costs li
 
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -21,17 +22,18 @@ from vectorstore.access.actor import Actor
 from vectorstore.api import rate_limits
 from vectorstore.api.authentication import ApiKeyAuthentication, SessionAuthentication, TokenAuthentication
 from vectorstore.api.decode import decode, read_body
-from vectorstore.api.openapi import IDEMPOTENCY_HEADER, NAME_PATTERN, Schema
+from vectorstore.api.openapi import CLUSTER_PATTERN, IDEMPOTENCY_HEADER, NAME_PATTERN, Schema
 from vectorstore.api.operation import declared
 from vectorstore.api.pagination import Key, Pages, refined, refined_rows
 from vectorstore.api.problems import method_not_allowed, problem_response, translate
 from vectorstore.api.renderers import encode
 from vectorstore.config.settings import current
-from vectorstore.domain.errors import MalformedRequest, NotAuthenticated, NotFound
+from vectorstore.domain.errors import InvalidRequest, MalformedRequest, NotAuthenticated, NotFound
 from vectorstore.service.context import Scope
 from vectorstore.service.idempotency_service import once
 
 _NAME = re.compile(NAME_PATTERN)
+_CLUSTER = re.compile(CLUSTER_PATTERN)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -51,6 +53,7 @@ class View(APIView):
     request: Request
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
+        self.began = time.perf_counter()
         try:
             return self._answer(request, path)
         except Exception as error:
@@ -68,6 +71,7 @@ class View(APIView):
         rate_limits.count(self.request, public=self.public, bucket=self.bucket)
         if not self.public and not self.request.user.is_authenticated:
             raise NotAuthenticated("Send Authorization: Bearer <access token> or Api-Key <key>.")
+        _once_each(self.request)
         operation = declared(handler)
         if operation.body is None:
             result = handler(**path)
@@ -82,7 +86,8 @@ class View(APIView):
         # An earlier answer is not for who has lost the right since: then the handler itself refuses.
         if key and self.may(operation.idempotent, **path):
             return self._once(key, raw, operation.status, lambda: encode(handler(body, **path)))
-        return _answered(encode(handler(body, **path)), operation.status)
+        result = handler(body, **path)
+        return result if isinstance(result, HttpResponseBase) else _answered(encode(result), operation.status)
 
     def _once(self, key: str, raw: bytes, status: int, work: Callable[[], bytes]) -> HttpResponse:
         """The answer of a write under an ``Idempotency-Key``: of this request, or of the first one again."""
@@ -110,9 +115,11 @@ class View(APIView):
         user = self.request.user
         return user if isinstance(user, Actor) else Actor.of(user)
 
-    def page(self, items: Sequence[Any], render: Any, *, search: Key, ordering: dict[str, Key]) -> dict[str, Any]:
-        """The page of ``items`` that the query string asks for."""
-        return Pages().envelope(refined(items, self.request, search, ordering), self.request, render)
+    def page(
+        self, items: Sequence[Any], render: Any, *, search: Key, ordering: dict[str, Key], order: str = ""
+    ) -> dict[str, Any]:
+        """The page of ``items`` that the query string asks for; ``order`` is the default one."""
+        return Pages().envelope(refined(items, self.request, search, ordering, order), self.request, render)
 
     def table(self, rows: "QuerySet[Any]", render: Any, *, search: str, order: str = "") -> dict[str, Any]:
         """The page of database rows that the query string asks for; ``order`` is the default one."""
@@ -132,10 +139,21 @@ class EngineView(View):
         if not self.request.META.get("QUERY_STRING"):
             return Scope(actor=self.actor)
         asked = self.request.query_params
-        database = asked.get("database", "default")
+        cluster, database = asked.get("cluster", "default"), asked.get("database", "default")
+        if not _CLUSTER.fullmatch(cluster):
+            raise NotFound("There is no cluster of that name.")
         if not _NAME.fullmatch(database):  # Milvus takes it in a gRPC header, which holds no such text
             raise NotFound("There is no database of that name.")
-        return Scope(actor=self.actor, cluster=asked.get("cluster", "default"), database=database)
+        return Scope(actor=self.actor, cluster=cluster, database=database)
+
+
+def _once_each(request: Request) -> None:
+    """Of a parameter that is given twice, one would be left out in silence."""
+    if not request.META.get("QUERY_STRING"):
+        return
+    for name, values in request.query_params.lists():
+        if len(values) > 1:
+            raise InvalidRequest.at(f"?{name}", f"{name[:64]} is given {len(values)} times; give it once")
 
 
 def _answered(content: bytes, status: int) -> HttpResponse:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vectorstore.api.operation import operation
-from vectorstore.api.schemas.backups import DifferencesBody, DriftBody, differences_body, drift_body
+from vectorstore.api.schemas.recovery import DifferencesBody, DriftBody, differences_body, drift_body
 from vectorstore.api.views.backups import BackupEngineView
 from vectorstore.backup.drift_service import DriftService
 

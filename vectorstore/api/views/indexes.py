@@ -9,6 +9,7 @@ from vectorstore.api.schemas.jobs import JobBody, job_body
 from vectorstore.api.views.base import EngineView
 from vectorstore.domain.requests import IndexRequest
 from vectorstore.service import IndexService
+from vectorstore.service.recall_service import RecallService
 
 ORDERING: dict[str, Key] = {"field": lambda state: state.spec.field, "type": lambda state: state.spec.kind}
 
@@ -40,6 +41,13 @@ class IndexView(_IndexView):
     @operation("Drop an index", status=204)
     def delete(self, name: str, field: str) -> None:
         self.service.drop(name, field)
+
+
+class MeasureView(_IndexView):
+    @operation("Measure the recall of an index", answer=JobBody, status=202)
+    def post(self, name: str, field: str) -> JobBody:
+        """Searches with a ``recall_target`` then take the parameters that reached it. All rows are read once."""
+        return job_body(RecallService(self.scope).start(name, field))
 
 
 class RebuildView(_IndexView):

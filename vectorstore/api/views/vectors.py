@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django.http import HttpResponse
+
 from vectorstore.api.operation import operation
+from vectorstore.api.profiled import profiled
 from vectorstore.api.schemas.vectors import (
     CountBody,
     DeletedBody,
@@ -49,21 +52,21 @@ class VectorsView(_VectorView):
 
 class GetRowsView(_VectorView):
     @operation("Get rows by id", body=GetRequest, answer=RowsBody)
-    def post(self, body: GetRequest, name: str) -> RowsBody:
+    def post(self, body: GetRequest, name: str) -> HttpResponse:
         """Ids that are not there are left out of the answer."""
-        return self.rows(name, self.service.get(name, body))
+        return profiled(self.began, lambda profile: self.rows(name, self.service.get(name, body, profile)))
 
 
 class QueryRowsView(_VectorView):
     @operation("Query rows", body=QueryRequest, answer=RowsBody)
-    def post(self, body: QueryRequest, name: str) -> RowsBody:
-        return self.rows(name, self.service.query(name, body))
+    def post(self, body: QueryRequest, name: str) -> HttpResponse:
+        return profiled(self.began, lambda profile: self.rows(name, self.service.query(name, body, profile)))
 
 
 class CountRowsView(_VectorView):
     @operation("Count rows", body=CountRequest, answer=CountBody)
-    def post(self, body: CountRequest, name: str) -> CountBody:
-        return {"count": self.service.count(name, body)}
+    def post(self, body: CountRequest, name: str) -> HttpResponse:
+        return profiled(self.began, lambda profile: {"count": self.service.count(name, body, profile)})
 
 
 class DeleteRowsView(_VectorView):
