@@ -25,7 +25,9 @@ def keep_django_logging(**_: object) -> None:
 def record_what_waits(**_: object) -> None:
     """A process of the worker ends without Python's own ways of ending."""
     from vectorstore.audit import log  # models can be imported only now
+    from vectorstore.monitoring import profile_writer
 
+    profile_writer.flush()
     with suppress(AuditUnavailable):  # it has logged why
         log.flush()
 

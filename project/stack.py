@@ -95,6 +95,12 @@ def _engines(environment: dict[str, str], settings: Settings) -> list[tuple[Prog
         configuration = redis_configuration(port, password, settings.data_dir)
         redis = Program("redis", (redis_server(), "-"), stdin=configuration, log=_log(settings, "redis"))
         engines.append((redis, port))
+        if not environment.get("VECTORSTORE_CACHE_URL"):
+            port = free_port()
+            environment["VECTORSTORE_CACHE_URL"] = f"redis://:{password}@{_LOOPBACK}:{port}/0"
+            configuration = cache_configuration(port, password, settings.data_dir, settings.cache_mb)
+            cache = Program("cache", (redis_server(), "-"), stdin=configuration, log=_log(settings, "cache"))
+            engines.append((cache, port))
     return engines
 
 
@@ -111,9 +117,18 @@ def redis_configuration(port: int, password: str, folder: Path) -> str:
     Nothing is kept across a start: an old copy would bring back answers and schemas that are no longer true, and
     what has to be done is recorded in the database. When memory runs out only what has a lifetime is dropped.
     """
+    return _configuration(port, password, folder, 256, "volatile-lru")
+
+
+def cache_configuration(port: int, password: str, folder: Path, megabytes: int) -> str:
+    """Of the cache: apart, because anything in it may be dropped at any time."""
+    return _configuration(port, password, folder, megabytes, "allkeys-lru")
+
+
+def _configuration(port: int, password: str, folder: Path, megabytes: int, policy: str) -> str:
     return (
         f'bind {_LOOPBACK}\nport {port}\nrequirepass "{password}"\ndir "{folder}"\nsave ""\nappendonly no\n'
-        "maxmemory 256mb\nmaxmemory-policy volatile-lru\nloglevel warning\n"
+        f"maxmemory {megabytes}mb\nmaxmemory-policy {policy}\nloglevel warning\n"
     )
 
 

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.support.engines import RunningEngine, milvus_lite, milvus_server
-from tests.support.redis import running_redis
+from tests.support.redis import RunningRedis, running_redis, up_for_long
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +115,31 @@ def bound(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     yield monkeypatch
     monkeypatch.undo()
     current.cache_clear()
+
+
+@dataclass(frozen=True)
+class Caches:
+    """The Redis of the shared state and that of the answers, of one test alone."""
+
+    state: RunningRedis
+    answers: RunningRedis
+
+
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch) -> Iterator[Caches]:
+    """The cache is on, for a test that names this after its engine."""
+    from vectorstore.config.settings import current
+    from vectorstore.optimization import cache_manager, shared_state
+
+    for module in (cache_manager, shared_state):
+        monkeypatch.setattr(module, "QUICK_S", 0.5)  # this machine is busy with other things too
+    with running_redis() as state, running_redis() as answers, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDIS_URL", up_for_long(state))
+        patch.setenv("VECTORSTORE_CACHE_URL", answers)
+        current.cache_clear()
+        yield Caches(state, answers)
+        patch.undo()
+        current.cache_clear()
 
 
 @pytest.fixture

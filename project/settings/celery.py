@@ -37,7 +37,13 @@ CELERY_BEAT_SCHEDULE = {
     "watch-drift": {"task": "vectorstore.tasks.watch_drift", "schedule": 60.0, "options": {"expire_seconds": 60}},
     "clean-backups": {"task": "vectorstore.tasks.clean_backups", "schedule": 3600.0},
     "purge-jobs": {"task": "vectorstore.tasks.purge_jobs", "schedule": 3600.0},
+    "measure-recall": {
+        "task": "vectorstore.tasks.measure_recall",
+        "schedule": 300.0,
+        "options": {"expire_seconds": 300},
+    },
     "purge-transfers": {"task": "vectorstore.tasks.purge_transfers", "schedule": 3600.0},
+    "purge-profiles": {"task": "vectorstore.tasks.purge_profiles", "schedule": 60.0, "options": {"expire_seconds": 60}},
     "sweep-jobs": {
         "task": "vectorstore.tasks.sweep_jobs",
         "schedule": 10.0,

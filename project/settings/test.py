@@ -29,3 +29,4 @@ if "REDIS_URL" not in os.environ:
 CELERY_BROKER_URL = "memory://"
 AUDIT_FLUSHER = False  # a thread would write into the transactions of the tests; they call flush()
 JOURNAL_FLUSHER = False
+PROFILE_FLUSHER = False

@@ -30,6 +30,11 @@ def _on_collections(request: HttpRequest) -> bool:
     return request.path.startswith(reverse(f"admin:{_LIST}")) and request.path != reverse("admin:vectorstore_search")
 
 
+def _on_profiles(request: HttpRequest) -> bool:
+    slow = reverse("admin:vectorstore_slow_queries")
+    return request.path.startswith(reverse("admin:vectorstore_searchprofile_changelist")) and request.path != slow
+
+
 def _style(request: HttpRequest) -> str:
     return static("vectorstore/console.css")
 
@@ -75,6 +80,11 @@ UNFOLD: dict[str, Any] = {
                     _link("Search", "search", "vectorstore_search", "vector.search"),
                     _link("Indexes", "account_tree", "vectorstore_indexrecord_changelist", "index.view"),
                     _link("Jobs", "pending_actions", "vectorstore_job_changelist", "job.view"),
+                    {
+                        **_link("Profiles", "timer", "vectorstore_searchprofile_changelist", "profile.view"),
+                        "active": _on_profiles,
+                    },
+                    _link("Slow queries", "hourglass_bottom", "vectorstore_slow_queries", "profile.view"),
                     _link("Clusters", "dns", "vectorstore_cluster_changelist", "cluster.view"),
                 ],
             },

@@ -294,6 +294,16 @@ class OfJob(Need):
 
 
 @dataclass(frozen=True)
+class OfProfile(Need):
+    """A profile of a search, which is there for whoever may see those of its collection."""
+
+    collection: str
+
+    def refusal(self, caller: Caller) -> int | None:
+        return None if caller.holds("profile.view", self.collection) else 404
+
+
+@dataclass(frozen=True)
 class OfSet(Need):
     """An action on a backup, which is there for whoever may view the backups of all its collections."""
 

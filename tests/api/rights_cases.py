@@ -17,6 +17,7 @@ from tests.access.rights_model import (
     OfJob,
     OfKey,
     OfPolicy,
+    OfProfile,
     OfSet,
     On,
     OnName,
@@ -63,6 +64,8 @@ class Place:
     """Backs up the collection."""
     broad: str
     """Backs up all."""
+    profile: int
+    """Of a search of the collection."""
 
     def row(self, identity: str) -> dict[str, Any]:
         return {"id": identity, "vector": EAST}
@@ -190,11 +193,22 @@ COLLECTIONS = (
     ),
     Case(
         "POST",
+        _COLLECTION + "indexes/{field}/measure/",
+        on("index.create"),
+        202,
+        values=lambda at: {"field": "vector"},
+    ),
+    Case(
+        "POST",
         _COLLECTION + "indexes/{field}/rebuild/",
         on("index.create"),
         202,
         values=lambda at: {"field": "vector"},
     ),
+    Case("GET", "advice/{name}/", on("collection.view"), 200),
+    Case("POST", "advice/{name}/", on("index.create"), 202, lambda at: {}),
+    # Nothing was measured: whoever may build indexes is told so.
+    Case("POST", "advice/{name}/apply/", on("index.create"), 409, lambda at: {}),
     Case("GET", "aliases/", nothing, 200),
     Case(
         "POST",
@@ -557,6 +571,15 @@ BACKUPS = (
     Case("POST", _COLLECTION + "drift/revert/", _settles, 200, wears=True),
 )
 
+PROFILES = (
+    Case("GET", "profiles/", lambda at: Somewhere("profile.view"), 200),
+    Case("GET", "slow-queries/", lambda at: Somewhere("profile.view"), 200),
+    Case(
+        "GET", "profiles/{number}/", lambda at: OfProfile(at.collection), 200,
+        values=lambda at: {"number": at.profile},
+    ),
+)  # fmt: skip
+
 AUDIT = (
     Case("GET", "audit/", everywhere("audit.view"), 200),
     Case("GET", "audit/export/", everywhere("audit.view"), 200),
@@ -583,5 +606,5 @@ CLUSTERS = (
 
 CASES = (
     *(COLLECTIONS + ROWS + FILES + DATABASES + AUTH + ACCOUNTS + GRANTS + KEYS + JOBS),
-    *(BACKUPS + AUDIT + CLUSTERS + CLUSTERS),
+    *(BACKUPS + PROFILES + AUDIT + CLUSTERS + CLUSTERS),
 )

@@ -15,6 +15,7 @@ from tests.api.client import Api
 from tests.api.rights_cases import FAR, Case, Place
 from tests.support.access import give
 from tests.support.backups import set_row
+from tests.support.profiles import a_profile
 from vectorstore.access import api_keys
 from vectorstore.access.actor import KeyScopes
 from vectorstore.api import tokens
@@ -26,6 +27,7 @@ from vectorstore.models import (
     Grant,
     Job,
     RestorePoint,
+    SearchProfile,
     ServiceAccount,
     UserAttributes,
 )
@@ -58,7 +60,19 @@ CALLERS = (
     Caller("viewer and editor", (Held("viewer"), Held("editor", "docs*"))),
 )
 PREFIXES = ("docs_", "m_")
-_KINDS = (User, Group, ServiceAccount, Grant, UserAttributes, Cluster, Job, Backup, BackupPolicy, RestorePoint)
+_KINDS = (
+    User,
+    Group,
+    ServiceAccount,
+    Grant,
+    UserAttributes,
+    Cluster,
+    Job,
+    Backup,
+    BackupPolicy,
+    RestorePoint,
+    SearchProfile,
+)
 
 _kept: dict[tuple[int, str], str] = {}
 """The shared collection of each engine and prefix: no test changes it."""
@@ -210,6 +224,7 @@ class World:
             wide=set_row(collection, FAR).set_id,
             policy=BackupPolicy.objects.create(name=f"p-{mark}", collections=[collection], schedule="0 3 * * *").name,
             broad=BackupPolicy.objects.create(name=f"w-{mark}", collections=["*"], schedule="0 3 * * *").name,
+            profile=a_profile(collection).pk,
             cluster=Cluster.objects.create(name=f"c-{mark}", uri=f"http://c-{mark}:19530").name,
         )
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from tests.api.client import Api, assert_problem
-from vectorstore.audit import buffer, log
+from vectorstore.audit import log
 from vectorstore.config.settings import current
 from vectorstore.models import AuditRecord
 from vectorstore.service import CollectionService, VectorService
@@ -79,7 +79,7 @@ def test_reads_go_on_while_they_can_wait_and_end_when_too_many_do(
     api: Api, collection: str, unwritable: None, bound: pytest.MonkeyPatch
 ) -> None:
     search = {"vector": [1, 0, 0, 0]}
-    bound.setattr(buffer, "LIMIT", 3)
+    bound.setattr(log._soon, "limit", 3)
     log.discard()
     answers = [api.post(f"collections/{collection}/search/", search).status_code for _ in range(5)]
     assert answers == [200, 200, 200, 503, 503]

@@ -30,6 +30,8 @@ MEMBERS = {
     "partitions",
     "generation",
     "embedding",
+    "cache_enabled",
+    "cache_ttl_s",
 }
 VECTORS = {"vectors": [{"id": "a", "vector": [1, 0, 0, 0]}, {"id": "b", "vector": [0, 1, 0, 0]}]}
 
@@ -138,6 +140,8 @@ def test_collections_are_listed_in_pages_and_searched(api: Api, collection: str)
     assert (page["count"], page["next"], page["previous"]) == (1, None, None)
     assert page["results"][0] == api.get(f"collections/{collection}/").json()
     assert_problem(api.get("collections/?page_size=1001"), 422, "invalid")
+    assert_problem(api.get("collections/?page_size="), 422, "invalid")
+    assert_problem(api.get("collections/?page_size=1&page_size=2"), 422, "invalid")
     assert_problem(api.get("collections/?ordering=colour"), 422, "invalid")
     assert_problem(api.get("collections/?page=999999"), 404, "not_found")
 
@@ -170,7 +174,7 @@ def test_flush_compact_stats_and_truncate(api: Api, collection: str) -> None:
         assert (response.status_code, response.json()["name"]) == (200, collection)
     api.post(f"collections/{collection}/vectors/delete/", {"ids": ["a"]})
     stats = api.get(f"collections/{collection}/stats/").json()
-    assert set(stats) == {"row_count", "stored_rows", "size_bytes", "segments"}
+    assert set(stats) == {"row_count", "stored_rows", "size_bytes", "segments", "cache"}
     assert stats["row_count"] == 1
     assert all(isinstance(segment["id"], str) for segment in stats["segments"])
     truncated = api.post(f"collections/{collection}/truncate/")

@@ -45,3 +45,11 @@ def test_a_rebuild_is_a_job_that_chooses_again(api: Api, collection: str) -> Non
     assert api.get(f"collections/{collection}/indexes/vector/").json()["state"] == "Finished"
     missing = api.post(f"collections/{collection}/indexes/absent/rebuild/")
     assert missing.status_code == 422
+
+
+def test_measuring_recall_is_a_job(api: Api, collection: str) -> None:
+    answer = api.post(f"collections/{collection}/indexes/vector/measure/")
+    assert answer.status_code == 202
+    job = answer.json()
+    assert (job["kind"], job["state"], job["collection"]) == ("measure_recall", "queued", collection)
+    assert api.post(f"collections/{collection}/indexes/absent/measure/").status_code == 422

@@ -66,10 +66,13 @@ def test_every_address_of_the_contract_is_described() -> None:
             for action in ("load", "release", "flush", "compact", "rename", "truncate")
         },
         "/api/v1/collections/{name}/stats/": {"get"},
+        "/api/v1/advice/{name}/": {"get", "post"},
+        "/api/v1/advice/{name}/apply/": {"post"},
         "/api/v1/collections/{name}/partitions/": {"get", "post"},
         "/api/v1/collections/{name}/partitions/{partition}/": {"get", "delete"},
         "/api/v1/collections/{name}/indexes/": {"get", "post"},
         "/api/v1/collections/{name}/indexes/{field}/": {"get", "delete"},
+        "/api/v1/collections/{name}/indexes/{field}/measure/": {"post"},
         "/api/v1/collections/{name}/indexes/{field}/rebuild/": {"post"},
         "/api/v1/collections/{name}/vectors/": {"post", "put"},
         **{
@@ -115,6 +118,9 @@ def test_every_address_of_the_contract_is_described() -> None:
         "/api/v1/drift/": {"get"},
         "/api/v1/collections/{name}/drift/adopt/": {"post"},
         "/api/v1/collections/{name}/drift/revert/": {"post"},
+        "/api/v1/profiles/": {"get"},
+        "/api/v1/profiles/{number}/": {"get"},
+        "/api/v1/slow-queries/": {"get"},
         "/api/v1/audit/": {"get"},
         "/api/v1/audit/export/": {"get"},
         "/api/v1/audit/verify/": {"post"},

@@ -103,7 +103,7 @@ def test_reads_wait_until_they_are_written_together(trail: Path) -> None:
 
 
 def test_more_reads_than_fit_are_written_by_who_brings_them(trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vectorstore.audit.buffer.LIMIT", 5)
+    monkeypatch.setattr(log._soon, "limit", 5)
     for _ in range(6):
         log.append_soon(an_entry())
     assert AuditRecord.objects.count() == 5
@@ -112,7 +112,7 @@ def test_more_reads_than_fit_are_written_by_who_brings_them(trail: Path, monkeyp
 def test_when_the_reads_that_wait_are_too_many_the_next_are_refused(
     unwritable: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vectorstore.audit.buffer.LIMIT", 5)
+    monkeypatch.setattr(log._soon, "limit", 5)
     for _ in range(5):
         log.append_soon(an_entry())
     with pytest.raises(AuditUnavailable):
@@ -127,7 +127,7 @@ def test_when_the_reads_that_wait_are_too_many_the_next_are_refused(
 def test_best_effort_gives_reads_up_and_says_how_many(
     unwritable: None, bound: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bound.setattr("vectorstore.audit.buffer.LIMIT", 5)
+    bound.setattr(log._soon, "limit", 5)
     bound.setattr(log._soon, "_told_at", float("-inf"))
     bound.setenv("AUDIT_READS", "best_effort")
     current.cache_clear()

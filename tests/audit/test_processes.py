@@ -1,7 +1,7 @@
 """Several processes and their deaths: real ones, on the database of the test."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from django.db import connections
 from tests.audit.conftest import Writer
 from tests.support.audit import an_entry
 from vectorstore.audit import log
-from vectorstore.audit.buffer import Buffer
+from vectorstore.audit.entry import Entry
 from vectorstore.audit.open import close_open
 from vectorstore.audit.verify import verify
 from vectorstore.models import AuditCheckpoint, AuditRecord, OpenIntent
+from vectorstore.models.write_behind import WriteBehind
 
 
 @pytest.mark.parametrize("records", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -63,8 +64,13 @@ def let_go(trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
 
+def behind(write: Callable[[Sequence[Entry]], None]) -> WriteBehind[Entry]:
+    """A buffer of the size of the product's own."""
+    return WriteBehind(write, name="t", limit=10_000, batch=500, every_s=0.25, tell=lambda dropped: None)
+
+
 def test_a_thread_writes_reads_soon(let_go: None) -> None:
-    buffer = Buffer(lambda entries: log.append(*entries))
+    buffer = behind(lambda entries: log.append(*entries))
     buffer.ensure_thread()
     buffer.put(an_entry(action="vector.search"))
     _until(lambda: AuditRecord.objects.count() == 1)
@@ -77,13 +83,13 @@ def test_a_thread_writes_reads_soon(let_go: None) -> None:
 def test_a_thread_tries_again_what_could_not_be_written(let_go: None) -> None:
     refused = [True]
 
-    def write(entries: object) -> None:
+    def write(entries: Sequence[Entry]) -> None:
         if refused:
             refused.clear()
             raise OSError
-        log.append(*entries)  # type: ignore[misc]
+        log.append(*entries)
 
-    buffer = Buffer(write)
+    buffer = behind(write)
     buffer.ensure_thread()
     buffer.put(an_entry())
     _until(lambda: AuditRecord.objects.count() == 1)

@@ -62,10 +62,14 @@ def _lose_the_machine(name: str) -> None:
     _lose_the_database()
 
 
+ENTRY = ("seq", "uid", "op", "request_id", "origin")
+
+
 def _history(name: str) -> dict[str, Any]:
     service = VectorService()
     service.insert(name, rows("a", "b", "c"))
     back_up(name)
+    service.origin = "a-transfer"
     service.upsert(name, rows("b", "d", value=5.0))
     service.delete(name, DeleteRequest(ids=["c"]))
     return held(name)
@@ -75,7 +79,7 @@ def _history(name: str) -> dict[str, Any]:
 def test_all_comes_back_to_the_last_write(name: str, engine_too: bool) -> None:
     wanted = _history(name)
     uid = CollectionRecord.objects.get(name=name).uid
-    entries = list(JournalEntry.objects.values_list("seq", "uid", "op"))
+    entries = list(JournalEntry.objects.values_list(*ENTRY))
     writer.writer().seal()
     with backup_place() as place:
         ship(place.repository.storage)
@@ -86,7 +90,7 @@ def test_all_comes_back_to_the_last_write(name: str, engine_too: bool) -> None:
         _lose_the_database()
         found = rebuild(LedgerWork(), place)
     assert (found.sets, found.gaps, found.problems) == (1, [], [])
-    assert list(JournalEntry.objects.values_list("seq", "uid", "op")) == entries
+    assert list(JournalEntry.objects.values_list(*ENTRY)) == entries
     last = position()[0]
     if engine_too:
         assert uid_at("default", "default", name, last) == uid

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.backup.swaps import restore_until_rename
 from tests.backup.test_run_restore import held, params, restore, rows
 from tests.support.backups import store_at
 from tests.support.engines import RunningEngine
@@ -24,7 +25,7 @@ from vectorstore.journal.frame import Op
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import Writer, folder
 from vectorstore.models import CollectionRecord
-from vectorstore.service import AliasService, CollectionService, PartitionService, VectorService, catalogue
+from vectorstore.service import AliasService, CollectionService, PartitionService, VectorService
 from vectorstore.service.catalogue import look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import engine_of
@@ -91,24 +92,10 @@ def test_a_write_that_comes_with_the_name_hides_nothing_of_what_was_restored(
 
 
 @pytest.mark.parametrize("dies_at", [1, 2])
-def test_a_swap_that_has_begun_goes_to_its_end_though_it_is_cancelled(
-    name: str, dies_at: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_swap_that_has_begun_goes_to_its_end_though_it_is_cancelled(name: str, dies_at: int) -> None:
     wanted, asked, ledger = held(name), params(name, target=name, mode="replace"), dict[str, dict[str, Any]]()
     VectorService().delete(name, DeleteRequest(ids=["a"]))
-    real, renames = MilvusAdapter.rename_collection, []
-
-    def rename(*arguments: Any) -> None:
-        real(*arguments)
-        renames.append(arguments)
-        if len(renames) == dies_at:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MilvusAdapter, "rename_collection", rename)
-        with pytest.raises(KeyboardInterrupt):
-            run_restore(LedgerWork(ledger), Scope(), asked)
-    catalogue.forget(Scope())
+    restore_until_rename(dies_at, ledger, asked)
     cancelled = LedgerWork(ledger, stop_at=1)
     cancelled.stop = Cancelled
     run_restore(cancelled, Scope(), asked)

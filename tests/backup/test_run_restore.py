@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tests.backup.swaps import restore_until_rename
 from tests.support.engines import RunningEngine
 from tests.support.work import LedgerWork
-from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.repository import Repository, new_set_id
 from vectorstore.backup.run_backup import run_backup
@@ -22,7 +22,7 @@ from vectorstore.domain.models import Metric
 from vectorstore.domain.requests import CollectionSpec, DeleteRequest, QueryRequest
 from vectorstore.journal.sequence import position
 from vectorstore.models import Backup, CollectionRecord
-from vectorstore.service import AliasService, CollectionService, PartitionService, VectorService, catalogue
+from vectorstore.service import AliasService, CollectionService, PartitionService, VectorService
 from vectorstore.service.context import Scope
 
 
@@ -176,27 +176,13 @@ def test_replacing_keeps_the_old_collection_and_moves_its_aliases(name: str) -> 
 
 
 @pytest.mark.parametrize("dies_at", [1, 2])
-def test_a_swap_that_was_cut_off_is_finished_by_the_next_run(
-    name: str, dies_at: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_swap_that_was_cut_off_is_finished_by_the_next_run(name: str, dies_at: int) -> None:
     VectorService().insert(name, rows("a", "b"))
     AliasService().create(f"{name}_alias", name)
     wanted, uid = held(name), CollectionRecord.objects.get(name=name).uid
     asked, ledger = params(name, target=name, mode="replace"), dict[str, dict[str, Any]]()
     VectorService().delete(name, DeleteRequest(ids=["a"]))
-    real, renames = MilvusAdapter.rename_collection, []
-
-    def rename(*arguments: Any) -> None:
-        real(*arguments)
-        renames.append(arguments)
-        if len(renames) == dies_at:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MilvusAdapter, "rename_collection", rename)
-        with pytest.raises(KeyboardInterrupt):
-            run_restore(LedgerWork(ledger), Scope(), asked)
-    catalogue.forget(Scope())
+    restore_until_rename(dies_at, ledger, asked)
     run_restore(LedgerWork(ledger), Scope(), asked)
     (kept,) = [found for found in CollectionService().names(name) if "__replaced_" in found]
     assert CollectionRecord.objects.get(name=kept).uid == uid

@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from vectorstore.config.index_config import (
-    EXACT_ROWS,
-    QUANTISED_BYTES,
-    RULES,
-    build_errors,
-    choose,
-    search_errors,
-    search_params,
-)
+from vectorstore.config.index_candidates import EXACT_ROWS, QUANTISED_BYTES, choose
+from vectorstore.config.index_config import RULES, build_errors, search_errors, search_params
 from vectorstore.domain.models import DataType, IndexKind
 
 ALL = frozenset(IndexKind)

@@ -53,6 +53,8 @@ def test_an_empty_variable_is_as_good_as_none(name: str) -> None:
         ("MILVUS_PASSWORD", "hunter2", "come with MILVUS_USER"),
         ("DATABASE_URL", "mysql://root:hunter2@db/x", "postgresql://"),
         ("REDIS_URL", "http://:hunter2@redis", "redis://"),
+        ("VECTORSTORE_CACHE_URL", "http://:hunter2@redis", "redis://"),
+        ("VECTORSTORE_CACHE_URL", "redis://127.0.0.1:6379/0", "another Redis than REDIS_URL"),
         ("VECTORSTORE_CSRF_TRUSTED_ORIGINS", "vectors.example.org", "https://"),
         ("VECTORSTORE_BACKUP_URL", "ftp://hunter2", "file:///folder"),
         ("VECTORSTORE_BACKUP_URL", "s3://me:hunter2@bucket/x", "no credentials"),
@@ -99,6 +101,7 @@ def test_mutual_tls_needs_all_three_files(tmp_path: Path) -> None:
 def test_no_secret_is_shown_by_repr() -> None:
     urls = {
         "REDIS_URL": "redis://hunter2",
+        "VECTORSTORE_CACHE_URL": "redis://hunter2-too",
         "DATABASE_URL": "postgresql://hunter2",
         "VECTORSTORE_BACKUP_URL": "s3://hunter2/x",
     }

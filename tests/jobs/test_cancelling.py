@@ -1,4 +1,4 @@
-"""Backups, restores and imports that are cancelled in their worker at a random moment: nothing of them stays."""
+"""Jobs that are cancelled in their worker at a random moment: nothing of them stays."""
 
 import random
 import secrets
@@ -21,10 +21,11 @@ from vectorstore.domain.backup_requests import BackupRequest, RestoreRequest
 from vectorstore.domain.batch import Batch
 from vectorstore.domain.errors import Conflict
 from vectorstore.domain.models import DataType
-from vectorstore.domain.requests import CollectionSpec, FieldSpec
+from vectorstore.domain.requests import AdviceRequest, CollectionSpec, FieldSpec
 from vectorstore.journal.writer import writer
 from vectorstore.models import Backup, Job, JobState
 from vectorstore.service import CollectionService, VectorService
+from vectorstore.service.advice_service import AdviceService
 from vectorstore.service.engines import engine_of
 from vectorstore.service.job_service import JobService
 from vectorstore.transfer.import_service import ImportService, Source
@@ -116,6 +117,11 @@ def test_a_cancelled_restore_leaves_nothing(filled: str, process: Worker, times:
         return RestoreService().start(RestoreRequest(collection=filled, latest=True, target_name=target))
 
     cancelled(process, start, left, times)
+
+
+@pytest.mark.parametrize("times", TIMES)
+def test_a_cancelled_sweep_of_indexes_leaves_nothing(filled: str, process: Worker, times: int) -> None:
+    cancelled(process, lambda: AdviceService().start(filled, AdviceRequest(sample=2_000)), left, times)
 
 
 @pytest.mark.parametrize("times", TIMES)

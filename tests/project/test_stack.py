@@ -4,13 +4,23 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import redis
 
 from project.processes import StackError
-from project.stack import check_certificate, check_ports, free_port, redis_configuration, redis_server, take_lock
+from project.stack import (
+    cache_configuration,
+    check_certificate,
+    check_ports,
+    free_port,
+    redis_configuration,
+    redis_server,
+    take_lock,
+)
 from tests.support.certificates import Authority
 from tests.support.stack import RunningStack, running_stack
 from vectorstore.config.settings import load
@@ -37,6 +47,7 @@ def test_it_starts_stops_without_a_trace_and_keeps_its_data(tmp_path: Path) -> N
         assert second.call("/api/v1/collections/kept/vectors/count/", {}, token) == {"count": 20}
         found = second.call("/api/v1/collections/kept/search/", {"vector": [7, 0, 0, 0], "top_k": 1}, token)
         assert found["results"][0]["id"] == "7"
+        _answers_from_the_cache(second, token)
         _serves_the_admin_and_the_documentation(second)
 
         second.process.kill()
@@ -44,6 +55,14 @@ def test_it_starts_stops_without_a_trace_and_keeps_its_data(tmp_path: Path) -> N
         while second.left_over():
             assert time.monotonic() < ends, second.left_over()
             time.sleep(0.2)
+
+
+def _answers_from_the_cache(stack: RunningStack, token: str) -> None:
+    """Not at once: for some seconds after its start Redis may have lost what was written before."""
+    ends = time.monotonic() + 60
+    while stack.call("/api/v1/collections/kept/search/", {"vector": [7, 0, 0, 0]}, token)["cache"] != "hit":
+        assert time.monotonic() < ends
+        time.sleep(0.5)
 
 
 def _serves_the_admin_and_the_documentation(stack: RunningStack) -> None:
@@ -70,17 +89,27 @@ def test_two_stacks_never_share_a_data_folder(tmp_path: Path, monkeypatch: pytes
     take_lock(tmp_path).close()
 
 
-def test_redis_listens_here_only_and_asks_for_a_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made", "policy"),
+    [
+        (redis_configuration, {"maxmemory": str(256 << 20), "maxmemory-policy": "volatile-lru"}),
+        (partial(cache_configuration, megabytes=17), {"maxmemory": str(17 << 20), "maxmemory-policy": "allkeys-lru"}),
+    ],
+    ids=["state", "cache"],
+)
+def test_redis_listens_here_only_and_asks_for_a_password(
+    tmp_path: Path, made: Callable[[int, str, Path], str], policy: dict[str, str]
+) -> None:
     port = free_port()
-    configuration = redis_configuration(port, "secret", tmp_path)
     with subprocess.Popen(
         [redis_server(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin is not None
-        process.stdin.write(configuration)
+        process.stdin.write(made(port, "secret", tmp_path))
         process.stdin.close()
         try:
             _assert_guarded(port)
+            assert redis.Redis(port=port, password="secret").config_get("maxmemory*").items() >= policy.items()
         finally:
             process.terminate()
 

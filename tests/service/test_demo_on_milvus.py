@@ -11,7 +11,7 @@ from vectorstore.service.catalogue import forget
 from vectorstore.service.demo_service import NAME, DemoService, Outcome
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.real_milvus
 def test_it_is_built_found_complete_and_searched(real_milvus_server, redis_url, bound, tmp_path):
     bind(real_milvus_server, redis_url, bound)

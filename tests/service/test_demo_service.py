@@ -16,7 +16,7 @@ from vectorstore.service.catalogue import forget
 from vectorstore.service.demo.marker import read_marker
 from vectorstore.service.demo_service import EMBEDDING, NAME, DemoService, Outcome
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("on_lite")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("on_lite")]
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -40,7 +42,8 @@ FEW = int(os.environ.get("VECTORSTORE_PROPERTY_EXAMPLES", "100"))
 JOINED = 20
 """Filters that one count, one search and one delete take together."""
 LISTED = 1_000
-CPU_S = 0.05
+CALLS = 100_000
+"""Of functions, Python's own too, that reading the worst filter may take; 75,000 of them take 6 ms."""
 EAST = [1.0, 0.0]
 
 PIECES = (
@@ -214,17 +217,21 @@ def test_no_list_of_ids_reaches_a_foreign_row(tenancy: Tenancy, count: int) -> N
                 tenancy.search.search(tenancy.name, SearchRequest(id=identity))
 
 
-def _spent(read: Callable[[], Any]) -> float:
-    """Processor time of reading a filter, refused or not; the best of three where it seems long."""
-    spent = []
-    for _ in range(3):
-        began = time.process_time()
+def _calls(read: Callable[[], Any]) -> int:
+    """How many functions are called to read a filter, refused or not: what it costs, on any machine."""
+    number = 0
+
+    def count(frame: FrameType, event: str, called: Any) -> None:
+        nonlocal number
+        number += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
         with contextlib.suppress(InvalidFilter):
             read()
-        spent.append(time.process_time() - began)
-        if spent[-1] <= CPU_S:
-            break
-    return min(spent)
+    finally:
+        sys.setprofile(None)
+    return number
 
 
 LONG = (
@@ -248,12 +255,12 @@ LONG = (
 
 
 @examples(30_000, 300)
-def test_reading_a_hostile_filter_takes_little_time(count: int) -> None:
+def test_reading_a_hostile_filter_takes_little(count: int) -> None:
     check(parse("tiny > 0 and not (id in ['a'])"), SCHEMA)  # the grammar is loaded once
 
     def holds(text: str) -> None:
-        assert _spent(lambda: check(parse(text), SCHEMA)) <= CPU_S
-        assert _spent(lambda: check(from_object({"text": text, text: 1}), SCHEMA)) <= CPU_S
+        assert 0 < _calls(lambda: check(parse(text), SCHEMA)) <= CALLS
+        assert 0 < _calls(lambda: check(from_object({"text": text, text: 1}), SCHEMA)) <= CALLS
 
     each(texts, holds, min(count, 3_000))
     for text in hostile_strings(count):
@@ -265,4 +272,4 @@ def test_reading_a_large_filter_takes_as_little(text: str) -> None:
     check(parse("tiny > 0 and not (id in ['a'])"), SCHEMA)
     for size in (4_000, 16_000, 65_000):
         part = text[:size]
-        assert _spent(lambda part=part: check(parse(part), SCHEMA)) <= CPU_S
+        assert 0 < _calls(lambda part=part: check(parse(part), SCHEMA)) <= CALLS

@@ -129,5 +129,7 @@ def test_a_profile_names_its_stages(small: tuple[str, np.ndarray]) -> None:
     name, data = small
     answer = SearchService().search(name, SearchRequest(vector=data[0].tolist(), profile=True))
     assert answer.profile is not None
-    assert set(answer.profile["stages"]) == {"plan", "milvus"}
-    assert answer.took_ms >= answer.profile["stages"]["milvus"]
+    stages = answer.profile["stages"]
+    assert list(stages) == ["authorise", "plan", "queue", "milvus", "decode"]
+    assert sum(stages.values()) == pytest.approx(answer.took_ms, abs=0.001 * len(stages))
+    assert (answer.profile["batch"], answer.profile["attempts"], answer.profile["rows"]) == (1, 1, 10)

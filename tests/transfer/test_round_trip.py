@@ -23,6 +23,7 @@ def known(schema: Any = EVERYTHING) -> KnownCollection:
         database="default",
         schema=schema,
         indexes={},
+        curves={},
         record_id=1,
         uid="u",
         point_in_time=False,

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.contrib.auth.models import User
 
 from tests.support.access import give
 from tests.support.engines import RunningEngine
-from tests.support.ledger import Ledger
+from tests.support.ledger import Ledger, Meanwhile
 from tests.transfer.made import SCALARS, VECTORS, WRITE, ndjson, parquet, row, simple
 from vectorstore.access.actor import Actor
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
@@ -291,26 +290,19 @@ def test_a_write_whose_record_was_lost_is_repeated_over_itself(empty_on_lite: st
 
 
 @pytest.fixture
-def _a_request() -> Iterator[None]:
-    """The one that asked for the job."""
-    token = request_id.current.set("job-1")
+def _one_request_id() -> Iterator[None]:
+    """A client that sends the same one with all it asks for."""
+    token = request_id.current.set("mine")
     yield
     request_id.current.reset(token)
 
 
-@pytest.mark.usefixtures("_a_request")
+@pytest.mark.usefixtures("_one_request_id")
 def test_a_retry_leaves_rows_that_came_between(empty_on_lite: str, tmp_path: Path) -> None:
     """Somebody takes an id of the file after the check; the import fails, is tried again, and fails again."""
     path = parquet(tmp_path / "f.parquet", [simple(number) for number in range(30)])
     params, theirs = started(empty_on_lite, path), simple(10, theirs=True)
-
-    class Overtaken(Ledger):
-        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
-            super().finish(key, note)
-            if key == "begin/1/0":
-                Context().run(VectorService().insert, empty_on_lite, [theirs])  # in a request of their own
-
-    work = Overtaken()
+    work = Meanwhile("begin/1/0", lambda: VectorService().insert(empty_on_lite, [theirs]))
     for _ in range(3):
         with pytest.raises(AlreadyExists):
             run_import(work, Scope(), params)
@@ -320,40 +312,30 @@ def test_a_retry_leaves_rows_that_came_between(empty_on_lite: str, tmp_path: Pat
     assert there(empty_on_lite) == [simple(number) for number in range(30)]
 
 
-@pytest.mark.usefixtures("_a_request")
+@pytest.mark.usefixtures("_one_request_id")
 def test_a_write_under_way_while_ids_are_looked_for_is_not_missed(empty_on_lite: str, tmp_path: Path) -> None:
     """Journalled before the check and in Milvus after it."""
     path, theirs = parquet(tmp_path / "f.parquet", [simple(number) for number in range(30)]), simple(10, theirs=True)
     params = started(empty_on_lite, path)
     known = look_up(Scope(), empty_on_lite)[0]
     batch = read_rows([theirs], known.schema)
+    (entry,) = writer().intend(put(known, batch, "", "insert"))
 
-    class Late(Ledger):
-        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
-            super().finish(key, note)
-            if key == "begin/0/0":
-                row_calls.insert(Scope(), known, batch, "")
-                writer().resolve(entry.seq, known.uid, Op.COMMIT)
-                writer().flush()
+    def land() -> None:
+        row_calls.insert(Scope(), known, batch, "")
+        writer().resolve(entry.seq, known.uid, Op.COMMIT)
+        writer().flush()
 
-    (entry,) = writer().intend(Context().run(put, known, batch, "", "insert"))
     with pytest.raises(AlreadyExists):
-        run_import(Late(), Scope(), params)
+        run_import(Meanwhile("begin/0/0", land), Scope(), params)
     assert there(empty_on_lite) == [*(simple(number) for number in range(7)), theirs]
 
 
-@pytest.mark.usefixtures("_a_request")
+@pytest.mark.usefixtures("_one_request_id")
 def test_a_retry_skips_rows_that_came_between(empty_on_lite: str, tmp_path: Path) -> None:
     path = parquet(tmp_path / "f.parquet", [simple(number) for number in range(30)])
     params, theirs = started(empty_on_lite, path, on_error="skip"), simple(10, theirs=True)
-
-    class Overtaken(Ledger):
-        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
-            super().finish(key, note)
-            if key == "begin/1/0":
-                Context().run(VectorService().insert, empty_on_lite, [theirs])  # in a request of their own
-
-    work = Overtaken()
+    work = Meanwhile("begin/1/0", lambda: VectorService().insert(empty_on_lite, [theirs]))
     with pytest.raises(AlreadyExists):
         run_import(work, Scope(), params)
     result = run_import(work, Scope(), params)
@@ -375,11 +357,13 @@ def test_rows_without_ids_get_the_same_ones_in_every_run(
     name = make(fields=fields)
     rows = [{"vector": [float(n)] * 8, "n": n} for n in range(25)]
     params = started(name, WRITE[kind](tmp_path / f"f.{kind}", rows), mode="upsert")  # type: ignore[operator]
-    work, first = Ledger(), Ledger(steps=9)
-    with pytest.raises(Interrupted):
-        run_import(first, Scope(), params)
-    begun = {each["id"] for each in there(name)}
-    assert begun
+    work, begun = Ledger(), set[Any]()
+    for steps in range(1, 100):  # interrupted a little later each time, until something was written
+        with pytest.raises(Interrupted):
+            run_import(Ledger(steps), Scope(), params)
+        if begun := {each["id"] for each in there(name)}:
+            break
+    assert 0 < len(begun) < 25
     assert run_import(work, Scope(), params)["rows"] == 25  # a ledger that knows nothing: every row again
     assert {each["n"] for each in there(name)} == set(range(25))
     assert len(there(name)) == 25
@@ -473,13 +457,10 @@ def test_a_collection_that_took_the_name_on_the_way_is_not_written_to(
     rows = [{"id": f"r{number:03d}", "tenant": "a", "vector": [float(number)] * 4} for number in range(30)]
     params = ImportService(scope).start(name, Source(ndjson(tmp_path / "rows.ndjson", rows)), ImportRequest()).params
 
-    class Meanwhile(Ledger):
-        def finish(self, key: str, note: dict[str, Any] | None = None) -> None:
-            super().finish(key, note)
-            if key == "write/0":
-                CollectionService().drop(name)
-                CollectionService().create(spec)
+    def replace() -> None:
+        CollectionService().drop(name)
+        CollectionService().create(spec)
 
     with pytest.raises(Conflict, match=f"The collection {name} was replaced"):
-        run_import(Meanwhile(), scope, params)
+        run_import(Meanwhile("write/0", replace), scope, params)
     assert there(name) == []

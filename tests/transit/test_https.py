@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.engines import free_port
-from tests.support.proxy import recording
+from tests.support.proxy import proxy_to
 from tests.support.stack import PASSWORD, RunningStack, running_stack
 
 
@@ -58,7 +58,7 @@ def test_a_client_that_knows_the_authority_is_served_and_nobody_can_read_along(
     stack: RunningStack, authority: Authority
 ) -> None:
     assert stack.token()
-    with recording(stack.port) as wire:
+    with proxy_to(stack.port) as wire:
         context = ssl.create_default_context(cafile=authority.ca)
         connection = http.client.HTTPSConnection("127.0.0.1", wire.port, timeout=10, context=context)
         body = json.dumps({"username": "admin", "password": PASSWORD})

@@ -12,7 +12,7 @@ import pytest
 from tests.support.certificates import Authority, Pair
 from tests.support.engines import RunningEngine, milvus_server
 from tests.support.faulty_milvus import serving, version
-from tests.support.proxy import Recording, recording
+from tests.support.proxy import Proxy, proxy_to
 from vectorstore.adapters.connection_pool import ConnectionPool
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.adapters.read_calls import RowQuery
@@ -52,12 +52,12 @@ def engine(request: pytest.FixtureRequest, authority: Authority, client: dict[st
 
 
 @pytest.fixture
-def wire(engine: RunningEngine) -> Iterator[Recording]:
-    with recording(engine.port) as proxy:
+def wire(engine: RunningEngine) -> Iterator[Proxy]:
+    with proxy_to(engine.port) as proxy:
         yield proxy
 
 
-def _reach(wire: Recording, engine: RunningEngine, **changes: Any) -> MilvusAdapter:
+def _reach(wire: Proxy, engine: RunningEngine, **changes: Any) -> MilvusAdapter:
     settings = {"user": engine.user, "password": engine.password, **engine.tls, **changes}
     return MilvusAdapter(Endpoint("127.0.0.1", wire.port, **settings), engine.folder)
 
@@ -73,14 +73,14 @@ def _assert_refused(adapter: MilvusAdapter, hint: str) -> None:
     adapter.close()
 
 
-def _assert_nothing_in_clear(wire: Recording, engine: RunningEngine) -> None:
+def _assert_nothing_in_clear(wire: Proxy, engine: RunningEngine) -> None:
     assert wire.sent.startswith(b"\x16\x03")  # a TLS handshake
     for secret in (ROW_TEXT, KEY, engine.password, "authorization", "milvus.proto"):
         assert secret.encode() not in wire.sent
         assert secret.encode() not in wire.answered
 
 
-def test_rows_and_passwords_pass_encrypted(wire: Recording, engine: RunningEngine) -> None:
+def test_rows_and_passwords_pass_encrypted(wire: Proxy, engine: RunningEngine) -> None:
     adapter = _reach(wire, engine)
     fields = (
         Field("id", DataType.VARCHAR, primary=True, max_length=64),
@@ -101,30 +101,30 @@ def test_rows_and_passwords_pass_encrypted(wire: Recording, engine: RunningEngin
     _assert_nothing_in_clear(wire, engine)
 
 
-def test_an_unknown_authority_is_refused(wire: Recording, engine: RunningEngine, stranger: Authority) -> None:
+def test_an_unknown_authority_is_refused(wire: Proxy, engine: RunningEngine, stranger: Authority) -> None:
     _assert_refused(_reach(wire, engine, ca_pem=stranger.ca.read_text()), "check the certificate settings")
     _assert_nothing_in_clear(wire, engine)
 
 
-def test_without_an_authority_of_ours_the_public_ones_count(wire: Recording, engine: RunningEngine) -> None:
+def test_without_an_authority_of_ours_the_public_ones_count(wire: Proxy, engine: RunningEngine) -> None:
     _assert_refused(_reach(wire, engine, ca_pem=""), "check the certificate settings")
     _assert_nothing_in_clear(wire, engine)
 
 
-def test_another_name_is_refused(wire: Recording, engine: RunningEngine) -> None:
+def test_another_name_is_refused(wire: Proxy, engine: RunningEngine) -> None:
     _assert_refused(_reach(wire, engine, server_name="milvus.example.org"), "check the certificate settings")
     _assert_nothing_in_clear(wire, engine)
     _reach(wire, engine, server_name="localhost").list_collections("default")
 
 
-def test_a_client_that_encrypts_nothing_gets_nothing(wire: Recording, engine: RunningEngine) -> None:
+def test_a_client_that_encrypts_nothing_gets_nothing(wire: Proxy, engine: RunningEngine) -> None:
     plain = {"tls": False, "ca_pem": "", "client_pem": "", "client_key": "", "password": "of-no-use"}
     _assert_refused(_reach(wire, engine, **plain), "cannot be reached")
 
 
 @pytest.mark.parametrize("engine", [2], indirect=True, ids=["mutual"])
 def test_milvus_refuses_who_has_no_valid_certificate(
-    wire: Recording, engine: RunningEngine, authority: Authority, stranger: Authority
+    wire: Proxy, engine: RunningEngine, authority: Authority, stranger: Authority
 ) -> None:
     for shown in (
         {"client_pem": "", "client_key": ""},
@@ -152,7 +152,7 @@ def test_a_connection_is_never_lent_to_other_settings(engine: RunningEngine, cli
 def test_an_expired_certificate_is_refused(authority: Authority, tmp_path: Path) -> None:
     pair = authority.server(expired=True)
     tls = grpc.ssl_server_credentials([(pair.key.read_bytes(), pair.certificate.read_bytes())])
-    with serving([version()], tls) as (milvus, port), recording(port) as wire:
+    with serving([version()], tls) as (milvus, port), proxy_to(port) as wire:
         endpoint = Endpoint("127.0.0.1", wire.port, "root", KEY, tls=True, ca_pem=authority.ca.read_text())
         _assert_refused(MilvusAdapter(endpoint, tmp_path), "check the certificate settings")
         assert milvus.calls == []

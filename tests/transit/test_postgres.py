@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.support.certificates import Authority, Pair
 from tests.support.postgres import Tls, postgres, server_programs
-from tests.support.proxy import Recording, recording
+from tests.support.proxy import Proxy, proxy_to
 
 PASSWORD = "canary-of-postgres-61fe"
 ROW_TEXT = "canary-of-the-row-0b9a"
@@ -43,8 +43,8 @@ def server(tls: Tls) -> Iterator[int]:
 
 
 @pytest.fixture
-def wire(server: int) -> Iterator[Recording]:
-    with recording(server) as proxy:
+def wire(server: int) -> Iterator[Proxy]:
+    with proxy_to(server) as proxy:
         yield proxy
 
 
@@ -53,7 +53,7 @@ def shown(authority: Authority) -> Pair:
     return authority.client("vectorstore")
 
 
-def _ask(wire: Recording, authority: Authority, shown: Pair | None, host: str = "127.0.0.1") -> str:
+def _ask(wire: Proxy, authority: Authority, shown: Pair | None, host: str = "127.0.0.1") -> str:
     """Write a row and read it back, as Django does with this ``DATABASE_URL``."""
     url = f"postgresql://vectorstore:{PASSWORD}@{host}:{wire.port}/postgres?sslmode=verify-full"
     # An empty path would mean the certificate in the home folder of whoever runs this.
@@ -71,36 +71,36 @@ def _ask(wire: Recording, authority: Authority, shown: Pair | None, host: str = 
         connection.close()
 
 
-def _assert_nothing_in_clear(wire: Recording) -> None:
+def _assert_nothing_in_clear(wire: Proxy) -> None:
     assert wire.sent[8:10] == b"\x16\x03"  # after the request for TLS its handshake, and nothing before
     for secret in (PASSWORD, ROW_TEXT, "INSERT", "vectorstore"):
         assert secret.encode() not in wire.sent + wire.answered
 
 
-def test_rows_and_the_password_pass_encrypted(wire: Recording, authority: Authority, shown: Pair) -> None:
+def test_rows_and_the_password_pass_encrypted(wire: Proxy, authority: Authority, shown: Pair) -> None:
     assert _ask(wire, authority, shown) == ROW_TEXT
     _assert_nothing_in_clear(wire)
 
 
-def test_an_unknown_authority_is_refused(wire: Recording, stranger: Authority, shown: Pair) -> None:
+def test_an_unknown_authority_is_refused(wire: Proxy, stranger: Authority, shown: Pair) -> None:
     with pytest.raises(OperationalError, match="certificate verify failed"):
         _ask(wire, stranger, shown)
     _assert_nothing_in_clear(wire)
 
 
-def test_a_client_without_a_certificate_is_refused(wire: Recording, authority: Authority) -> None:
+def test_a_client_without_a_certificate_is_refused(wire: Proxy, authority: Authority) -> None:
     with pytest.raises(OperationalError, match="valid client certificate"):
         _ask(wire, authority, None)
     _assert_nothing_in_clear(wire)
 
 
-def test_a_certificate_of_another_user_is_refused(wire: Recording, authority: Authority) -> None:
+def test_a_certificate_of_another_user_is_refused(wire: Proxy, authority: Authority) -> None:
     with pytest.raises(OperationalError, match=r"authentication failed|certificate"):
         _ask(wire, authority, authority.client("somebody"))
     _assert_nothing_in_clear(wire)
 
 
-def test_an_expired_client_certificate_is_refused(wire: Recording, authority: Authority) -> None:
+def test_an_expired_client_certificate_is_refused(wire: Proxy, authority: Authority) -> None:
     with pytest.raises(OperationalError, match="expired"):
         _ask(wire, authority, authority.client("vectorstore", expired=True))
 
@@ -109,7 +109,7 @@ def test_an_expired_client_certificate_is_refused(wire: Recording, authority: Au
 def test_an_unfit_certificate_is_refused(authority: Authority, shown: Pair, unfit: str, complaint: str) -> None:
     pair = authority.server(expired=True) if unfit == "expired" else authority.server("postgres.example.org")
     for port in _running(Tls(pair, authority.ca, PASSWORD)):
-        with recording(port) as wire:
+        with proxy_to(port) as wire:
             with pytest.raises(OperationalError, match=complaint):
                 _ask(wire, authority, shown)
             _assert_nothing_in_clear(wire)
@@ -119,7 +119,7 @@ def test_a_server_without_encryption_is_told_nothing(authority: Authority, shown
     programs = server_programs()
     if programs is None:
         pytest.skip("There is no PostgreSQL server on this machine.")
-    with postgres(programs) as url, recording(urlsplit(url).port or 0) as wire:
+    with postgres(programs) as url, proxy_to(urlsplit(url).port or 0) as wire:
         with pytest.raises(OperationalError, match="does not support SSL"):
             _ask(wire, authority, shown)
         assert PASSWORD.encode() not in wire.sent

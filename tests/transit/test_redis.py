@@ -16,13 +16,21 @@ from kombu.exceptions import OperationalError
 from project.settings.celery import verified
 from tests.support.certificates import Authority, Pair
 from tests.support.engines import free_port, stop
-from tests.support.proxy import Recording, recording
+from tests.support.proxy import Proxy, proxy_to
 from vectorstore.domain.models import CollectionName
-from vectorstore.optimization.shared_state import SharedState, State
+from vectorstore.optimization import shared_state
+from vectorstore.optimization.shared_state import AWAY, SharedState
+
+pytestmark = pytest.mark.django_db
 
 PASSWORD = "canary-of-redis-5d20"
 NAME = CollectionName("default", "default", "canary-of-the-name-88f1")
-AWAY = State(None, 0)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with other tests shakes hands slowly."""
+    monkeypatch.setattr(shared_state, "QUICK_S", 0.5)
 
 
 def _start(pair: Pair, ca: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -52,10 +60,10 @@ def _start(pair: Pair, ca: Path, folder: Path) -> tuple[subprocess.Popen[bytes],
         time.sleep(0.05)
 
 
-def _wire(pair: Pair, authority: Authority, folder: Path) -> Iterator[Recording]:
+def _wire(pair: Pair, authority: Authority, folder: Path) -> Iterator[Proxy]:
     process, port = _start(pair, authority.ca, folder)
     try:
-        with recording(port) as proxy:
+        with proxy_to(port) as proxy:
             yield proxy
     finally:
         stop(process)
@@ -64,12 +72,12 @@ def _wire(pair: Pair, authority: Authority, folder: Path) -> Iterator[Recording]
 
 
 @pytest.fixture
-def wire(authority: Authority, tmp_path: Path) -> Iterator[Recording]:
+def wire(authority: Authority, tmp_path: Path) -> Iterator[Proxy]:
     yield from _wire(authority.server(), authority, tmp_path)
 
 
 @pytest.fixture(params=["expired", "another name"])
-def unfit(request: pytest.FixtureRequest, authority: Authority, tmp_path: Path) -> Iterator[Recording]:
+def unfit(request: pytest.FixtureRequest, authority: Authority, tmp_path: Path) -> Iterator[Proxy]:
     """A Redis whose certificate is of no use to its clients."""
     pair = authority.server(expired=True) if request.param == "expired" else authority.server("redis.example.org")
     yield from _wire(pair, authority, tmp_path)
@@ -80,7 +88,7 @@ def shown(authority: Authority) -> Pair:
     return authority.client("gateway")
 
 
-def _url(wire: Recording, ca: Path, shown: Pair | None) -> str:
+def _url(wire: Proxy, ca: Path, shown: Pair | None) -> str:
     pair = f"&ssl_certfile={shown.certificate}&ssl_keyfile={shown.key}" if shown else ""
     return f"rediss://:{PASSWORD}@127.0.0.1:{wire.port}/0?ssl_ca_certs={ca}{pair}"
 
@@ -94,13 +102,13 @@ def _send(url: str) -> None:
     app.close()
 
 
-def _assert_nothing_in_clear(wire: Recording) -> None:
+def _assert_nothing_in_clear(wire: Proxy) -> None:
     assert wire.sent.startswith(b"\x16\x03")  # a TLS handshake
     for secret in (PASSWORD, NAME.name):
         assert secret.encode() not in wire.sent + wire.answered
 
 
-def _assert_refused(wire: Recording, url: str, caplog: pytest.LogCaptureFixture) -> None:
+def _assert_refused(wire: Proxy, url: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert SharedState(url).read(NAME) == AWAY
     assert "certificate" in caplog.text.lower()
@@ -110,7 +118,7 @@ def _assert_refused(wire: Recording, url: str, caplog: pytest.LogCaptureFixture)
     _assert_nothing_in_clear(wire)
 
 
-def test_state_and_tasks_pass_encrypted(wire: Recording, authority: Authority, shown: Pair) -> None:
+def test_state_and_tasks_pass_encrypted(wire: Proxy, authority: Authority, shown: Pair) -> None:
     url = _url(wire, authority.ca, shown)
     state = SharedState(url)
     state.wrote(NAME, 4711)
@@ -120,31 +128,31 @@ def test_state_and_tasks_pass_encrypted(wire: Recording, authority: Authority, s
 
 
 def test_an_unknown_authority_is_refused(
-    wire: Recording, stranger: Authority, shown: Pair, caplog: pytest.LogCaptureFixture
+    wire: Proxy, stranger: Authority, shown: Pair, caplog: pytest.LogCaptureFixture
 ) -> None:
     _assert_refused(wire, _url(wire, stranger.ca, shown), caplog)
 
 
 def test_an_unfit_certificate_is_refused(
-    unfit: Recording, authority: Authority, shown: Pair, caplog: pytest.LogCaptureFixture
+    unfit: Proxy, authority: Authority, shown: Pair, caplog: pytest.LogCaptureFixture
 ) -> None:
     _assert_refused(unfit, _url(unfit, authority.ca, shown), caplog)
 
 
 def test_redis_refuses_who_shows_no_certificate(
-    wire: Recording, authority: Authority, caplog: pytest.LogCaptureFixture
+    wire: Proxy, authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
     _assert_refused(wire, _url(wire, authority.ca, None), caplog)
 
 
-def test_the_public_authorities_count_where_none_is_named(wire: Recording) -> None:
+def test_the_public_authorities_count_where_none_is_named(wire: Proxy) -> None:
     with pytest.raises(OperationalError, match=r"(?i)certificate"):
         _send(f"rediss://:{PASSWORD}@127.0.0.1:{wire.port}/0")
     _assert_nothing_in_clear(wire)
 
 
 def test_without_encryption_the_proxy_would_show_it(redis_url: str) -> None:
-    with recording(urlsplit(redis_url).port or 0) as wire:
+    with proxy_to(urlsplit(redis_url).port or 0) as wire:
         SharedState(f"redis://127.0.0.1:{wire.port}/0").wrote(NAME, 4711)
         assert NAME.name.encode() in wire.sent
 

@@ -7,11 +7,16 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from tests.admin.conftest import LIST
+from tests.conftest import Caches
 from tests.support.engines import RunningEngine
+from vectorstore.domain.requests import SearchRequest
 from vectorstore.models import CollectionRecord
-from vectorstore.service import CollectionService
+from vectorstore.service import CollectionService, SearchService
 
 pytestmark = pytest.mark.django_db
+
+KEPT = {"cache_enabled": "on", "cache_ttl_s": "0"}
+"""What the form sends where the cache stays as it is."""
 
 
 def page_of(record: CollectionRecord) -> str:
@@ -26,7 +31,7 @@ def test_page_shows_schema_counts_and_index(browser: Client, record: CollectionR
 
 
 def test_description_and_protection_are_changed_through_the_service(browser: Client, record: CollectionRecord) -> None:
-    answer = browser.post(page_of(record), {"description": "what it is for", "protected": "on"}, follow=True)
+    answer = browser.post(page_of(record), KEPT | {"description": "what it is for", "protected": "on"}, follow=True)
 
     view = CollectionService().describe(record.name)
     assert (view.protected, view.collection.description) == (True, "what it is for")
@@ -36,7 +41,7 @@ def test_description_and_protection_are_changed_through_the_service(browser: Cli
 
 
 def test_a_form_sent_without_changes_moves_nothing(browser: Client, record: CollectionRecord) -> None:
-    answer = browser.post(page_of(record), {"description": ""}, follow=True)
+    answer = browser.post(page_of(record), KEPT | {"description": ""}, follow=True)
 
     assert "Nothing was changed." in answer.content.decode()
     assert CollectionService().describe(record.name).generation == record.generation
@@ -52,6 +57,22 @@ def test_buttons_act_are_reported_and_logged(
     assert f"{record.name} was " in answer.content.decode()
     assert CollectionService().describe(record.name).load_state == state
     assert LogEntry.objects.filter(object_id=str(record.pk)).count() == 1
+
+
+def test_the_cache_is_turned_off_shown_and_purged(browser: Client, record: CollectionRecord, cached: Caches) -> None:
+    request = SearchRequest(vector=[0.0, 1.0])
+    assert [SearchService().search(record.name, request).cache for _ in range(2)] == ["miss", "hit"]
+    page = browser.get(page_of(record)).content.decode()
+    assert "answers are kept for 60 s; 50 % of 2 searches were answered by it" in page
+
+    answer = browser.post(f"{LIST}{record.pk}/do/purge_cache/", follow=True)
+    assert f"{record.name} was taken out of the cache." in answer.content.decode()
+    assert SearchService().search(record.name, request).cache == "miss"
+
+    browser.post(page_of(record), {"cache_ttl_s": "5"})
+    record.refresh_from_db()
+    assert (record.cache_enabled, record.cache_ttl_s) == (False, 5)
+    assert SearchService().search(record.name, request).cache == "bypass"
 
 
 def test_buttons_take_no_get_and_no_other_action(browser: Client, record: CollectionRecord) -> None:
@@ -78,7 +99,7 @@ def test_page_without_milvus_shows_the_record(browser: Client, milvus_away: Coll
 
 
 def test_saving_without_milvus_is_a_message(browser: Client, milvus_away: CollectionRecord) -> None:
-    answer = browser.post(page_of(milvus_away), {"description": "x"}, follow=True)
+    answer = browser.post(page_of(milvus_away), KEPT | {"description": "x"}, follow=True)
 
     assert f"{milvus_away.name} was not changed: Milvus cannot be reached." in answer.content.decode()
 
