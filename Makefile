@@ -30,15 +30,14 @@ test: $(VENV)/.dev ## run the tests and hold the branch coverage of domain, adap
 	  others="$(MAKE) --no-print-directory test-others"
 	@$(MAKE) --no-print-directory coverage-floor
 
-# Three parts that run side by side: what needs Milvus Lite at most, what needs Milvus, and what needs other servers, to
-# which the backups of Milvus are added, in a network of their own, so that all take about as long.
+# Three parts that run side by side: most of what needs Milvus Lite, what needs Milvus, and what needs other servers, to
+# which the backups of Milvus are added, in a network of their own, and the rest on Lite, so that all take about as long.
 # Tracing branches takes a third of the time: it is left to the tests of what is held to a floor or uses it most, and to those on Milvus.
 QUICK := not slow and not transit and not real_milvus
 ON_MILVUS := real_milvus and not slow and not transit
 
 test-lite: $(VENV)/.dev
 	COVERAGE_FILE=.coverage.lite $(PYTEST) $(TRACED:%=tests/%) -m "$(QUICK)" --cov --cov-report=
-	$(PYTEST) $(TRACED:%=--ignore=tests/%) -m "$(QUICK)"
 
 test-milvus: $(VENV)/.dev
 	COVERAGE_FILE=.coverage.milvus $(PYTEST) --ignore=tests/backup -m "$(ON_MILVUS)" --cov --cov-report=
@@ -47,6 +46,7 @@ test-others: $(VENV)/.dev
 	$(WITH_POSTGRES) $(PYTEST) $(ON_POSTGRES) -m "$(QUICK)"
 	$(IN_OWN_NETWORK) $(PYTEST) tests/transit -m transit
 	$(IN_OWN_NETWORK) $(PYTEST) tests/backup -m "$(ON_MILVUS)"
+	$(PYTEST) $(TRACED:%=--ignore=tests/%) -m "$(QUICK)"
 
 test-full: $(VENV)/.dev ## run the tests with their long forms too, one after the other
 	$(COVERAGE) erase

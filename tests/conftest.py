@@ -43,11 +43,13 @@ def _a_journal_of_its_own() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_rights_remembered() -> None:
-    """Accounts of an earlier test have the ids of accounts of this one."""
+def _nothing_remembered_of_another_database() -> None:
+    """Accounts of an earlier test have the ids of accounts of this one, and its collections are not on record."""
     from vectorstore.access import rights
+    from vectorstore.service import catalogue
 
     rights.forget()
+    catalogue._remembered.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,16 @@ def _no_credentials_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     backend.ring.forget()
     monkeypatch.setattr(throttle, "_throttles", {})
     monkeypatch.setattr(throttle, "_PREFIX", f"vectorstore:throttle:{uuid.uuid4().hex}:")
+
+
+@pytest.fixture(autouse=True)
+def _times_of_indexes_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few searches give figures as good as a hundred where nobody looks at how long they took."""
+    from vectorstore.optimization import index_trial
+    from vectorstore.service import measure_recall
+
+    monkeypatch.setattr(index_trial, "_TIMED", 10)
+    monkeypatch.setattr(measure_recall, "_TIMED", 3)
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def test_probes_are_for_reading(client: Client, path: str) -> None:
 
 
 def test_metrics_without_a_token_are_for_this_machine(client: Client) -> None:
-    assert b"django_http_requests" in client.get("/metrics").content
+    assert b"vectorstore_http_request_seconds" in client.get("/metrics").content
     assert client.get("/metrics", REMOTE_ADDR="::1").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.9").status_code == 401
     assert client.get("/metrics", REMOTE_ADDR="").status_code == 401

@@ -93,4 +93,9 @@ def _pem(settings: Settings, name: str) -> str:
 
 def get_adapter(endpoint: Endpoint) -> MilvusAdapter:
     """The adapter of an endpoint, connected when it is first used."""
-    return pool.get(endpoint, current().data_dir / "locks")
+    return pool.get(endpoint, _locks(current()))
+
+
+@lru_cache(maxsize=4)
+def _locks(settings: Settings) -> Path:
+    return settings.data_dir / "locks"

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 
 from vectorstore.access.actor import Actor
 from vectorstore.audit import log
-from vectorstore.service.acts import outcome_of
+from vectorstore.service.acts import entry_of
 
 
 def record(request: HttpRequest, action: str, actor: Actor | None = None, **parameters: Any) -> None:
@@ -19,7 +19,7 @@ def record(request: HttpRequest, action: str, actor: Actor | None = None, **para
         AuditUnavailable: it cannot be recorded, so it must not be done.
     """
     who = actor or Actor.of(request.user)
-    log.append(outcome_of(who, action, method="session", parameters=parameters, outcome="ok"))
+    log.append(entry_of(who, action, method="session", parameters=parameters, outcome="ok"))
 
 
 class Audited(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[misc]

@@ -62,7 +62,7 @@ def _read_dense(value: Any, dimension: int) -> Floats:
         array: Floats = np.frombuffer(raw, dtype="<f4")
     elif isinstance(value, (list, tuple, np.ndarray)):
         if isinstance(value, (list, tuple)) and not all(
-            isinstance(item, (int, float, np.number)) and not isinstance(item, bool) for item in value
+            issubclass(kind, (int, float, np.number)) and kind is not bool for kind in set(map(type, value))
         ):
             raise ValueError("a vector is a list of numbers")
         if isinstance(value, np.ndarray) and value.dtype.kind not in "iufV":  # V: bfloat16

@@ -7,9 +7,10 @@ from vectorstore.audit.entry import Entry
 from vectorstore.monitoring import request_id, request_source
 
 
-def outcome_of(actor: Actor, action: str, **columns: Any) -> Entry:
-    """The outcome of an act of ``actor``; ``columns`` say what is particular to it."""
+def entry_of(actor: Actor, action: str, **columns: Any) -> Entry:
+    """An act of ``actor``, by default its outcome; ``columns`` say what is particular to it."""
     common = {
+        "phase": "outcome",
         "request_id": request_id.current.get(),
         "actor_kind": actor.kind,
         "actor_id": str(actor.id or ""),
@@ -18,4 +19,4 @@ def outcome_of(actor: Actor, action: str, **columns: Any) -> Entry:
         "key_prefix": actor.key_prefix,
         "source": request_source.current.get(),
     }
-    return Entry(phase="outcome", action=action, **common | columns)
+    return Entry(action=action, **common | columns)

@@ -5,7 +5,7 @@ Each is written before the caller gets anything; if it cannot be, AuditUnavailab
 
 from vectorstore.access.actor import NOBODY, Actor
 from vectorstore.audit import log
-from vectorstore.service.acts import outcome_of
+from vectorstore.service.acts import entry_of
 
 PASSWORD, REFRESH = "password", "refresh"
 
@@ -51,4 +51,4 @@ def _claimed(name: str) -> Actor:
 
 
 def _append(action: str, actor: Actor, method: str, outcome: str = "ok") -> None:
-    log.append(outcome_of(actor, action, method=method, allowed=outcome == "ok", outcome=outcome))
+    log.append(entry_of(actor, action, method=method, allowed=outcome == "ok", outcome=outcome))

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from dataclasses import field as made_by
-from typing import Any, NoReturn
-
-from django.utils import timezone
+from typing import Any, Literal, NoReturn
+from uuid import uuid4
 
 from vectorstore.access.rights import Decision, Rights, rights_of
 from vectorstore.audit import log as audit
@@ -16,7 +15,7 @@ from vectorstore.audit.entry import Entry
 from vectorstore.audit.redact import parameters_of
 from vectorstore.domain.errors import AuditUnavailable, NotFound, PermissionDenied, VectorStoreError
 from vectorstore.optimization.shared_state import State, shared_state
-from vectorstore.service.acts import outcome_of
+from vectorstore.service.acts import entry_of
 from vectorstore.service.catalogue import KnownCollection, look_up
 from vectorstore.service.context import Scope
 
@@ -163,20 +162,26 @@ def _refusal(scope: Scope, action: str, decision: Decision) -> PermissionDenied:
 
 @contextmanager
 def _recorded(scope: Scope, action: str, target: str, decision: Decision, under_way: Operation) -> Iterator[None]:
-    entry = outcome_of(
-        scope.actor,
-        action,
-        cluster=scope.cluster,
-        database=scope.database,
-        collection=target,
-        ids=under_way.ids,
-        allowed=decision.allowed,
-        grants=decision.grants,
-        parameters=under_way.parameters,
-    )
     changes = decision.allowed and action.rsplit(".", 1)[-1] not in _READS
+    event = uuid4().hex
+
+    def entry(phase: Literal["intent", "outcome"], **columns: Any) -> Entry:
+        return entry_of(
+            scope.actor,
+            action,
+            phase=phase,
+            event_id=event,
+            cluster=scope.cluster,
+            database=scope.database,
+            collection=target,
+            ids=under_way.ids,
+            grants=decision.grants,
+            parameters=under_way.parameters,
+            **columns,
+        )
+
     if changes:
-        audit.append(replace(entry, phase="intent"))
+        audit.append(entry("intent"))
     began = time.perf_counter()
     outcome, refused = "ok", False
     try:
@@ -195,15 +200,7 @@ def _recorded(scope: Scope, action: str, target: str, decision: Decision, under_
         result: dict[str, Any] = {"us": spent}
         if under_way.rows is not None:
             result["rows"] = under_way.rows
-        ended = replace(
-            entry,
-            ts=timezone.now(),
-            allowed=decision.allowed and not refused,
-            outcome=outcome,
-            result=result,
-            ids=under_way.ids,
-            parameters=under_way.parameters,
-        )
+        ended = entry("outcome", allowed=decision.allowed and not refused, outcome=outcome, result=result)
         log.debug("%s %s by %s: %s in %d us", action, target, scope.actor.name, outcome, spent)
         if changes:
             _close(ended)

@@ -10,7 +10,7 @@ from vectorstore.access.actor import Actor
 from vectorstore.audit import log as audit
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import NotFound
-from vectorstore.service.acts import outcome_of
+from vectorstore.service.acts import entry_of
 from vectorstore.service.context import Scope
 from vectorstore.transfer.folders import folder, whole_file
 
@@ -64,6 +64,6 @@ def open_download(token: str) -> Download:
     cluster, database, collection = told["where"]
     actor = Actor(kind, number, name, method="link")
     audit.append(
-        outcome_of(actor, told["action"], cluster=cluster, database=database, collection=collection, outcome="ok")
+        entry_of(actor, told["action"], cluster=cluster, database=database, collection=collection, outcome="ok")
     )
     return found
