@@ -20,7 +20,7 @@ from tests.support.stack import RunningStack, running_stack
 _ON_LITE = (searches.P1,)
 _ON_MILVUS = (searches.P2, searches.P3, searches.P4, searches.P5, searches.P11)
 _SETTLED_S = 11.0
-"""A Redis that is new may have lost the times of writes: for ten seconds from the first read all are strong."""
+"""A Redis that is new may have lost the times of writes: for ten seconds from the start all reads are strong."""
 _SECURITY = (security.S1, security.S2)
 _IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, *backups.ALL, *_SECURITY, writes.I1, writes.C1)]
 
@@ -93,7 +93,6 @@ def gateway(engine: RunningEngine, **more: str) -> Iterator[RunningStack]:
         running_stack(Path(folder), **variables) as stack,
     ):
         stack.wait_until_ready()
-        stack.call("/api/v1/collections/", token=stack.token())
         time.sleep(_SETTLED_S)
         yield stack
 

@@ -21,12 +21,6 @@ Answer = TypeVar("Answer")
 Call = Callable[[Sequence[Item], float], Sequence[Answer]]
 """Answers for the items, in their order, within so many seconds."""
 
-_SIZES = Histogram(
-    "vectorstore_search_batch_size",
-    "Searches that were sent to Milvus in one call.",
-    buckets=(1, 2, 4, 8, 16, 32, 64),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Shared(Generic[Answer]):
@@ -64,11 +58,12 @@ class _Lane(Generic[Item, Answer]):
 class Coalescer(Generic[Item, Answer]):
     """Thread-safe. Each key has its own lane: many callers of one key hold up nobody of another.
 
-    ``most`` is the size of a batch, ``at_once`` the number of calls under way for a key.
+    ``most`` is the size of a batch, ``at_once`` the number of calls under way for a key; ``sizes`` is told how many
+    callers each call is for.
     """
 
-    def __init__(self, most: int = 64, at_once: int = 2) -> None:
-        self._most, self._at_once = most, at_once
+    def __init__(self, most: int = 64, at_once: int = 2, sizes: Histogram | None = None) -> None:
+        self._most, self._at_once, self._sizes = most, at_once, sizes
         self._lock = threading.Lock()
         self._lanes: dict[Hashable, _Lane[Item, Answer]] = {}
 
@@ -98,7 +93,7 @@ class Coalescer(Generic[Item, Answer]):
             self._lead(key, lane, me, call)
         if me.answer is not None:
             return me.answer
-        return _alone(me, call)
+        return self._alone(me, call)
 
     def waiting(self, key: Hashable) -> list[Item]:
         """What is in no call yet, in its order."""
@@ -131,7 +126,7 @@ class Coalescer(Generic[Item, Answer]):
         try:
             batch = [each for each in batch if each.ends > sent]
             if batch:
-                _SIZES.observe(len(batch))
+                self._observe(len(batch))
                 found = call([each.item for each in batch], min(each.ends for each in batch) - sent)
         except Exception as error:
             if len(batch) == 1 and batch[0] is me:
@@ -166,20 +161,24 @@ class Coalescer(Generic[Item, Answer]):
         leader.woken.release()
 
 
-def _alone(me: _Caller[Item, Answer], call: Call[Item, Answer]) -> Shared[Answer]:
-    if me.turn is not None and not me.turn.acquire(timeout=max(0.0, me.ends - time.monotonic())):
-        raise _too_late()
-    try:
-        left = me.ends - time.monotonic()
-        if left <= 0:
+    def _alone(self, me: _Caller[Item, Answer], call: Call[Item, Answer]) -> Shared[Answer]:
+        if me.turn is not None and not me.turn.acquire(timeout=max(0.0, me.ends - time.monotonic())):
             raise _too_late()
-        _SIZES.observe(1)
-        waited = time.monotonic() - me.asked
-        return Shared(call([me.item], left)[0], 1, waited)
-    finally:
-        if me.turn is not None:
-            me.turn.release()
+        try:
+            left = me.ends - time.monotonic()
+            if left <= 0:
+                raise _too_late()
+            self._observe(1)
+            waited = time.monotonic() - me.asked
+            return Shared(call([me.item], left)[0], 1, waited)
+        finally:
+            if me.turn is not None:
+                me.turn.release()
+
+    def _observe(self, callers: int) -> None:
+        if self._sizes is not None:
+            self._sizes.observe(callers)
 
 
 def _too_late() -> DeadlineExceeded:
-    return DeadlineExceeded("Milvus did not answer in time; the search waited for others. Ask again, or for less.")
+    return DeadlineExceeded("Milvus did not answer in time; this waited for others. Ask again, or for less.")

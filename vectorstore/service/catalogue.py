@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from vectorstore.access.rights import EVERYTHING, Limits
 from vectorstore.adapters.collection_calls import EngineCollection
+from vectorstore.adapters.retry_mechanism import CallKind
 from vectorstore.config.collection_config import EXCHANGE_PREFIX
 from vectorstore.config.settings import current
 from vectorstore.domain.collection import Collection, Field
@@ -18,6 +19,7 @@ from vectorstore.domain.recall import Curve
 from vectorstore.domain.requests import EmbeddingSpec
 from vectorstore.domain.row_filter import RowFilter
 from vectorstore.models import CollectionRecord
+from vectorstore.optimization.coalescing import Coalescer
 from vectorstore.optimization.shared_state import State, shared_state
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import Engine, engine_of, no_longer_held
@@ -115,6 +117,7 @@ PENDING = -1
 
 _remembered: dict[tuple[str, str, str], tuple[int, KnownCollection]] = {}
 _MOST_REMEMBERED = 5_000
+_loads: Coalescer[str, KnownCollection] = Coalescer(most=1_024, at_once=1)
 
 
 def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
@@ -131,7 +134,7 @@ def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
     if found is not None and valid and found[1].engine.adapter is engine.adapter:  # not if the cluster has moved
         known = found[1]
     else:
-        known = _load(scope, engine, name)
+        known = _loaded(scope, engine, name)
         if state.catalogue is not None:
             if len(_remembered) >= _MOST_REMEMBERED:
                 _remembered.clear()
@@ -173,6 +176,16 @@ def forget(scope: Scope) -> None:
     shared_state().catalogue_changed(scope.cluster, scope.database)
     for key in [key for key in _remembered if key[:2] == (scope.cluster, scope.database)]:
         _remembered.pop(key, None)
+
+
+def _loaded(scope: Scope, engine: Engine, name: str) -> KnownCollection:
+    """Asked of the engine for all at once who came before it was asked: without Redis that is every search."""
+
+    def load(names: Sequence[str], _seconds: float) -> list[KnownCollection]:
+        return [_load(scope, engine, name)] * len(names)
+
+    key = (id(engine.adapter), scope.cluster, scope.database, name)
+    return _loads.ask(key, name, load, deadline=CallKind.READ.value.deadline).answer
 
 
 def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import VectorStoreError
+from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service.engines import engine_of
 
 _WAIT_S = 20.0
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         call_command("ensure_admin", stdout=self.stdout)
         self._wait_for_milvus()
+        self._meet_redis()
         try:
             self._ask_engine()
             if current().demo:
@@ -34,6 +36,12 @@ class Command(BaseCommand):
         self.stdout.write("Asking Milvus what it can do (seconds, once for each version)")
         self.stdout.flush()
         self.stdout.write(f"Milvus is {engine_of().capabilities.version}.")
+
+    def _meet_redis(self) -> None:
+        """One that is new makes all reads strong for ten seconds from the first on: they begin now."""
+        ends = time.monotonic() + 1.0
+        while shared_state().access_version() is None and time.monotonic() < ends:
+            time.sleep(0.1)
 
     def _wait_for_milvus(self) -> None:
         """An engine that starts together with this command needs some seconds until it can be reached."""
