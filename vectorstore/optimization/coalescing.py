@@ -160,7 +160,6 @@ class Coalescer(Generic[Item, Answer]):
             size += follower.size
         leader.woken.release()
 
-
     def _alone(self, me: _Caller[Item, Answer], call: Call[Item, Answer]) -> Shared[Answer]:
         if me.turn is not None and not me.turn.acquire(timeout=max(0.0, me.ends - time.monotonic())):
             raise _too_late()
