@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -81,10 +80,3 @@ def let_lease_end(job: Job) -> None:
 def lines(tmp_path: Path) -> list[str]:
     file = tmp_path / "file"
     return file.read_text().splitlines() if file.exists() else []
-
-
-def until(done: Callable[[], bool], seconds: float = 30) -> None:
-    ends = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < ends, "it did not come to be"
-        time.sleep(0.02)

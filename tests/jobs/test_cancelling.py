@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tests.jobs.conftest import Worker, until
+from tests.jobs.conftest import Worker
 from tests.support.backups import carried_out, store_at
 from tests.support.engines import RunningEngine
+from tests.support.until import until
 from tests.transfer.test_killed import vectors, written
 from vectorstore.backup.backup_service import BackupService
 from vectorstore.backup.restore_service import RestoreService

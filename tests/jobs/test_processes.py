@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.jobs.conftest import Submit, Worker, let_lease_end, lines, until
+from tests.jobs.conftest import Submit, Worker, let_lease_end, lines
+from tests.support.until import until
 from vectorstore.jobs.runner import run
 from vectorstore.jobs.sweeper import sweep
 from vectorstore.models import Job, JobChunk, JobState

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.conftest import Submit, let_lease_end, until
+from tests.jobs.conftest import Submit, let_lease_end
+from tests.support.until import until
 from vectorstore.jobs import drain
 from vectorstore.jobs.lease import take
 from vectorstore.jobs.runner import run

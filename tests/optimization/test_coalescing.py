@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.until import until
 from vectorstore.domain.errors import DeadlineExceeded, EngineFailed
 from vectorstore.optimization.coalescing import Coalescer, Shared
 
@@ -42,13 +43,6 @@ class Engine:
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(80) as made:
         yield made
-
-
-def until(met: Callable[[], bool]) -> None:
-    ends = time.monotonic() + LONG
-    while not met():
-        assert time.monotonic() < ends
-        time.sleep(0.001)
 
 
 def begin(pool: ThreadPoolExecutor, coalescer: Coalescer[int, int], engine: Engine, *items: int) -> list[Future[Any]]:

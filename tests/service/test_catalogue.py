@@ -1,12 +1,16 @@
 """What is remembered of collections stays true: between processes, after crashes, and when Redis is gone."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from tests.support.engines import RunningEngine, free_port
+from tests.support.until import until
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
 from vectorstore.domain.models import Consistency, DataType, LoadState
@@ -15,8 +19,8 @@ from vectorstore.models import CollectionRecord
 from vectorstore.optimization.shared_state import shared_state
 from vectorstore.service import CollectionService, IndexService, PartitionService, Scope, VectorService
 from vectorstore.service import catalogue as catalogue_module
-from vectorstore.service.catalogue import PENDING, consistency_for, look_up
-from vectorstore.service.engines import engine_of
+from vectorstore.service.catalogue import PENDING, KnownCollection, consistency_for, look_up
+from vectorstore.service.engines import Engine, engine_of
 
 
 @pytest.fixture
@@ -67,7 +71,7 @@ def test_without_redis_an_engine_with_timestamps_is_read_strongly(collection: st
     gone = dataclasses.replace(state, catalogue=None)
     assert consistency_for(None, known, gone) is Consistency.STRONG
     assert consistency_for(Consistency.EVENTUALLY, known, gone) is Consistency.EVENTUALLY
-    assert consistency_for(None, known, state) is Consistency.BOUNDED
+    assert consistency_for(None, known, dataclasses.replace(state, lost=False)) is Consistency.BOUNDED
 
 
 def test_a_collection_whose_maker_crashed_keeps_what_was_recorded(collection: str) -> None:
@@ -165,6 +169,35 @@ def test_partitions_have_names_of_their_own(collection: str) -> None:
         service.drop(collection, "_default")
     with pytest.raises(NotFound):
         service.drop(collection, "p2")
+
+
+def test_it_is_read_once_for_all_who_came_before_that_began(collection: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, began, go_on = catalogue_module._load, [], threading.Event()
+
+    def slow(scope: Scope, engine: Engine, name: str) -> KnownCollection:
+        began.append(name)
+        assert go_on.wait(20)
+        return read(scope, engine, name)
+
+    def looked_up() -> KnownCollection:
+        try:
+            return look_up(Scope(), collection)[0]
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(catalogue_module, "_load", slow)
+    catalogue_module._remembered.clear()
+    key = (id(engine_of().adapter), "default", "default", collection)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(looked_up)
+        until(lambda: len(began) == 1)
+        others = [pool.submit(looked_up) for _ in range(8)]
+        until(lambda: len(catalogue_module._loads.waiting(key)) == 8)
+        go_on.set()
+        found = {id(other.result()) for other in others}
+    assert began == [collection] * 2
+    assert len(found) == 1
+    assert id(first.result()) not in found
 
 
 def test_the_memory_is_bounded(collection: str, monkeypatch: pytest.MonkeyPatch) -> None:
