@@ -1,17 +1,16 @@
-"""Redis for the cache and for the shared state: patient, because this machine is busy with other things too."""
+"""Redis for the cache and for the shared state."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.redis import RunningRedis, running_redis, up_for_long
-from vectorstore.optimization import redis_connection, shared_state
+from vectorstore.optimization import redis_connection
 
 
 @pytest.fixture
-def own_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningRedis]:
+def own_redis() -> Iterator[RunningRedis]:
     """A Redis of this test alone, which has been up for long."""
-    monkeypatch.setattr(shared_state, "QUICK_S", 0.5)
     with running_redis() as url:
         up_for_long(url)
         yield url

@@ -10,7 +10,6 @@ import pytest
 from tests.support.redis import RunningRedis, connections_to
 from vectorstore.domain.errors import EngineFailed
 from vectorstore.domain.models import CollectionName, SearchHit
-from vectorstore.optimization import cache_manager
 from vectorstore.optimization.cache_counts import counts
 from vectorstore.optimization.cache_envelope import Hits
 from vectorstore.optimization.cache_manager import CacheManager, Found
@@ -24,8 +23,7 @@ def name_of(request: pytest.FixtureRequest) -> CollectionName:
 
 
 @pytest.fixture
-def manager(own_redis: RunningRedis, monkeypatch: pytest.MonkeyPatch) -> CacheManager:
-    monkeypatch.setattr(cache_manager, "QUICK_S", 0.5)
+def manager(own_redis: RunningRedis) -> CacheManager:
     return CacheManager(own_redis, SECRET, 1_000)
 
 

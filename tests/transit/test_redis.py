@@ -18,19 +18,12 @@ from tests.support.certificates import Authority, Pair
 from tests.support.engines import free_port, stop
 from tests.support.proxy import Proxy, proxy_to
 from vectorstore.domain.models import CollectionName
-from vectorstore.optimization import shared_state
 from vectorstore.optimization.shared_state import AWAY, SharedState
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "canary-of-redis-5d20"
 NAME = CollectionName("default", "default", "canary-of-the-name-88f1")
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is busy with other tests shakes hands slowly."""
-    monkeypatch.setattr(shared_state, "QUICK_S", 0.5)
 
 
 def _start(pair: Pair, ca: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
