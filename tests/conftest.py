@@ -15,9 +15,12 @@ from tests.support.redis import RunningRedis, running_redis, up_for_long
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The test database, without the guard of the audit log: it would refuse to be emptied after a test."""
     from django.db import connection
+    from django.test import TransactionTestCase
 
+    from tests.support.emptying import empty
     from vectorstore.audit import guard
 
+    TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
     with django_db_blocker.unblock():
         guard.remove(connection)
 
