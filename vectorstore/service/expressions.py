@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypedDict
 
+from vectorstore.domain.collection import Collection
 from vectorstore.domain.errors import InvalidFilter, InvalidRequest, PermissionDenied
 from vectorstore.domain.filters import (
     FieldRef,
@@ -21,6 +22,7 @@ from vectorstore.domain.filters import (
 from vectorstore.domain.filters.failures import invalid, refuse_deep
 from vectorstore.domain.filters.operands import is_plain_name
 from vectorstore.domain.filters.tree import META, Path, any_of, children
+from vectorstore.domain.row_filter import RowFilter
 from vectorstore.service.catalogue import KnownCollection
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,31 @@ def where(known: KnownCollection, *nodes: Node | None) -> Where:
     Raises:
         UnsupportedByEngine: the engine's language lacks something.
     """
-    whole = conjunction(*nodes, own_rows(known))
+    if any(node is not None for node in nodes):
+        return _written(known, conjunction(*nodes, own_rows(known)))
+    return _of_own_rows(known) if known.rows else _written(known, None)
+
+
+_kept: dict[tuple[int, ...], tuple[Collection, tuple[RowFilter, ...], Where]] = {}
+_MOST_KEPT = 1_000
+
+
+def _of_own_rows(known: KnownCollection) -> Where:
+    """For requests without a condition of their own: kept while schema and row filters are the same objects.
+
+    Compared they are not: to Python a filter for 1 equals one for true.
+    """
+    key = (id(known.schema), *map(id, known.rows))
+    found = _kept.get(key)
+    if found is None:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        # What is kept holds the objects, so that no others get their numbers.
+        found = _kept[key] = known.schema, known.rows, _written(known, own_rows(known))
+    return found[2]
+
+
+def _written(known: KnownCollection, whole: Node | None) -> Where:
     if whole is None:
         return Where(expression="", nothing=False)
     rewritten = rewrite(whole, known.schema)
