@@ -23,7 +23,7 @@ from tests.support.engines import milvus_server
 from tests.support.stack import RunningStack
 
 _PY_SPY = Path(sys.executable).parent / "py-spy"
-_RATE = 50
+_RATE = 200
 _WIDTH, _ROW = 1200, 17
 _LEAST_PX = 1.5
 _CHARACTER_PX = 6.6

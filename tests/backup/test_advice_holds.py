@@ -43,12 +43,14 @@ def test_the_recommended_index_has_the_promised_recall_once_it_is_applied(
         job = carried_out(AdviceService().start(name, AdviceRequest(recall_target=0.95)))
         assert job.state == "succeeded", job.error
         advice = IndexAdvice.objects.get()
-        promised = advice.points[advice.recommended]
         assert advice.recommended in advice.front
         assert advice.meets_recall
-        if advice.points[advice.recommended]["today"]:  # nothing to apply: the fastest of the others is as good a proof
-            pytest.skip("today's index is the recommended one")
-        job = carried_out(ReindexService().apply(name, ApplyAdviceRequest()))
+        chosen = advice.recommended
+        if advice.points[chosen]["today"]:  # nothing would be built: the best of the others is as good a proof
+            others = [at for at, point in enumerate(advice.points) if not point["today"]]
+            chosen = max(others, key=lambda at: advice.points[at]["recall"])
+        promised = advice.points[chosen]
+        job = carried_out(ReindexService().apply(name, ApplyAdviceRequest(point=chosen)))
         assert job.state == "succeeded", job.error
         assert IndexService().get(name, "vector").spec.kind == promised["kind"]
         exact, right = Nearest(queries, vectors, Metric.COSINE, 10), []
