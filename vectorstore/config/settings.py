@@ -36,7 +36,7 @@ def _var(
     return field(default=default, repr=not secret, metadata=metadata)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # there are many: to compare or hash them all takes long
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """See ``.env.example`` for what each variable does."""
 
