@@ -59,6 +59,8 @@ class KeyRing:
         """The key of that id; None if there is none or it is retired."""
         known, now = self._public.get(kid), time.monotonic()
         if now >= self._loaded_at + self._seconds or (known is None and self._worth_asking(kid, now)):
+            if known is None:  # what was signed by a key of this moment must wait, not be refused
+                time.sleep(max(0.0, self._loaded_at + _RELOAD_PAUSE_S - now))
             with self._lock:
                 if self._loaded_at < now:  # no other thread has asked since
                     self._load()
@@ -76,9 +78,7 @@ class KeyRing:
             self._loaded_at = float("-inf")
 
     def _worth_asking(self, kid: str, now: float) -> bool:
-        if len(kid) > _LONGEST_KID or now < self._loaded_at + _RELOAD_PAUSE_S:
-            return False
-        return now >= self._misses.get(kid, float("-inf")) + _MISS_S
+        return len(kid) <= _LONGEST_KID and now >= self._misses.get(kid, float("-inf")) + _MISS_S
 
     def _miss(self, kid: str) -> None:
         if len(self._misses) >= _MOST_MISSES:
