@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,17 @@ import pytest
 
 from tests.support.engines import RunningEngine
 from vectorstore.backup import drift
+from vectorstore.backup.merge import conform
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.config.settings import current
-from vectorstore.domain.models import Consistency, Metric
+from vectorstore.domain.arrow import to_arrow
+from vectorstore.domain.collection import Field
+from vectorstore.domain.digest import digest_of
+from vectorstore.domain.errors import Conflict
+from vectorstore.domain.models import Consistency, DataType, Metric
 from vectorstore.domain.requests import CollectionSpec, DeleteRequest, QueryRequest
 from vectorstore.domain.rows import read_rows
+from vectorstore.journal.changes import Rows
 from vectorstore.journal.sequence import position
 from vectorstore.models import Drift, JournalEntry
 from vectorstore.service import CollectionService, VectorService
@@ -138,3 +145,32 @@ def test_what_is_reverted_is_as_the_journal_says(name: str, place: BackupPlace) 
     assert held(name) == wanted
     assert drift.look(Scope(), name, place) is None
     assert Drift.objects.get().resolution == "reverted"
+
+
+def test_a_field_that_was_added_around_the_gateway_is_null_in_every_row_of_before(
+    name: str, place: BackupPlace
+) -> None:
+    """No engine of the tests can add a field, so the schema alone is changed here."""
+    known = look_up(Scope(), name)[0]
+    before = drift.up_to_date(Scope(), known, place)
+    assert before is not None
+    wider = replace(known.schema, fields=(*known.schema.fields, Field("added", DataType.INT64, nullable=True)))
+    VectorService().upsert(name, rows("k1", "new", value=2.0))
+    after = drift.up_to_date(Scope(), replace(known, schema=wider), place)
+    assert after is not None
+    assert (before.rows, after.rows) == (20, 21)
+    held = known.engine.adapter.scan("default", known.schema, drift._STRONG)
+    columns = [Rows(to_arrow(batch, known.schema), "") for batch in held]
+    assert after.digest == digest_of([conform(part, wider) for part in columns], wider).hex
+    again = drift.up_to_date(Scope(), known, place)
+    assert again is not None
+    assert again.digest == digest_of([part.columns for part in columns], known.schema).hex
+
+
+def test_changed_fields_cannot_be_reverted(name: str, place: BackupPlace) -> None:
+    uid = look_up(Scope(), name)[0].uid
+    Drift.objects.create(uid=uid, collection=name, kind="schema", detail="fields added were added or dropped")
+    with pytest.raises(Conflict, match="adopt that"):
+        drift.revert(Scope(), name, place)
+    drift.adopt(Scope(), name, place)
+    assert Drift.objects.get().resolution == "adopted"

@@ -15,14 +15,15 @@ from django.utils import timezone
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.backup import agreed
 from vectorstore.backup.history import source_of
-from vectorstore.backup.merge import live_rows
+from vectorstore.backup.merge import conform, live_rows
 from vectorstore.backup.parts import never
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.shipping import anywhere
 from vectorstore.config.settings import current
 from vectorstore.domain.arrow import PARTITION, from_arrow, to_arrow
+from vectorstore.domain.collection import Collection
 from vectorstore.domain.digest import RowHasher, row_hashes
-from vectorstore.domain.errors import NotFound
+from vectorstore.domain.errors import Conflict, NotFound
 from vectorstore.domain.models import Consistency, LoadState, RowId
 from vectorstore.journal.changes import Change, Rows
 from vectorstore.journal.entry import Draft
@@ -34,7 +35,7 @@ from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
 from vectorstore.models import Drift, JournalEntry
 from vectorstore.service import row_calls
-from vectorstore.service.catalogue import KnownCollection, look_up
+from vectorstore.service.catalogue import KnownCollection, forget, look_up
 from vectorstore.service.context import Scope
 from vectorstore.service.definitions import definition_of
 from vectorstore.service.write_path import writing
@@ -66,7 +67,7 @@ def look(scope: Scope, name: str, place: BackupPlace) -> Drift | None:
 
     While writes go on it may not be possible to say: then nothing is found.
     """
-    known = look_up(scope, name)[0].whole
+    known = _as_it_is(scope, name)
     loaded = known.engine.adapter.load_state(scope.database, known.schema.name)[0] is LoadState.LOADED
     began = position()[1]
     state = up_to_date(scope, known, place) if known.point_in_time and loaded else None
@@ -113,7 +114,7 @@ def up_to_date(
     def since(after: int) -> Iterator[tuple[int, Change]]:
         for item in changes_since(known.uid, after, until, place.locate):
             check()
-            yield item
+            yield item[0], _with_fields(item[1], known.schema)
 
     if ledger.state() is not None:
         return ledger.advance(until, since)
@@ -155,7 +156,7 @@ def compare(
 def adopt(scope: Scope, name: str, place: BackupPlace) -> Differences:
     """Milvus is right: the journal gets what it lacks."""
     began = position()[1]
-    with writing(scope, look_up(scope, name)[0].whole, None) as (known, _):
+    with writing(scope, _as_it_is(scope, name), None) as (known, _):
         known = known.whole
         found = _all(scope, known, place)
         for part in _rows_of_engine(scope, known, [*found.extra, *found.changed]):
@@ -168,10 +169,16 @@ def adopt(scope: Scope, name: str, place: BackupPlace) -> Differences:
 
 
 def revert(scope: Scope, name: str, place: BackupPlace) -> Differences:
-    """The journal is right: Milvus gets what it lacks and loses what it should not have."""
+    """The journal is right: Milvus gets what it lacks and loses what it should not have.
+
+    Raises:
+        Conflict: fields were added or dropped.
+    """
     began = position()[1]
-    with writing(scope, look_up(scope, name)[0].whole, None) as (known, _):
+    with writing(scope, _as_it_is(scope, name), None) as (known, _):
         known = known.whole
+        if Drift.objects.filter(uid=known.uid, kind="schema", resolved_at=None).exists():
+            raise Conflict(f"The fields of {known.schema.name} were changed around the gateway: adopt that.")
         found = _all(scope, known, place)
         row_calls.delete(scope, known, found.extra)
         wanted = {*found.missing, *found.changed}
@@ -188,6 +195,21 @@ def tainted(uid: str) -> list[tuple[datetime, datetime]]:
     now = timezone.now()
     drifts = Drift.objects.filter(uid=uid, kind="rows").exclude(resolution="reverted")
     return [(drift.since or drift.found_at, drift.resolved_at or now) for drift in drifts]
+
+
+def _as_it_is(scope: Scope, name: str) -> KnownCollection:
+    """The collection with the fields that Milvus says now: no change around the gateway tells it to forget."""
+    known = look_up(scope, name)[0]
+    there = known.engine.adapter.describe_collection(scope.database, known.schema.name).schema
+    if [field.name for field in there.fields] != [field.name for field in known.schema.fields]:
+        forget(scope)
+        known = look_up(scope, name)[0]
+    return known.whole
+
+
+def _with_fields(change: Change, schema: Collection) -> Change:
+    """Rows from before a field was added have its default, or null."""
+    return Rows(conform(change, schema), None) if isinstance(change, Rows) else change
 
 
 def _all(scope: Scope, known: KnownCollection, place: BackupPlace) -> Differences:

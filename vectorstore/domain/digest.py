@@ -86,6 +86,11 @@ class RowHasher:
         self._partitions = partitions
         self._person = hashlib.blake2b("\n".join(layout).encode(), digest_size=16).digest()
 
+    @property
+    def layout(self) -> str:
+        """32 hexadecimal digits of the names and types that are hashed: hashes of another layout compare with none."""
+        return self._person.hex()
+
     def hashes(self, rows: pa.RecordBatch) -> bytes:
         """The hashes of ``rows`` in their order, 16 bytes each.
 

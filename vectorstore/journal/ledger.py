@@ -15,7 +15,7 @@ from vectorstore.domain.digest import RowHasher, RunningDigest, placed, row_hash
 from vectorstore.domain.models import RowId
 from vectorstore.journal.changes import Change, Cleared, Gone, Rows
 
-FORMAT = 1
+FORMAT = 2
 _AT_ONCE = 5_000
 _CHANGING = "BEGIN IMMEDIATE"
 """Others wait from here on, so that what is read is what is changed."""
@@ -37,14 +37,15 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{uid}.ledger"
         self._hasher = RowHasher(collection)
+        self._format = f"{FORMAT} {self._hasher.layout}"
         self._primary = collection.primary.name
 
     def state(self) -> LedgerState | None:
-        """None where it was never begun."""
+        """None where it was never begun, or with other fields."""
         if not self._path.is_file():
             return None
         with self._open() as database:
-            return _state(database)
+            return self._state(database)
 
     def begin(self, seq: int, rows: Iterable[Rows]) -> LedgerState:
         """Anew from the rows that are there after entry ``seq``, each once."""
@@ -60,10 +61,10 @@ class Ledger:
         oldest first.
 
         Raises:
-            LookupError: it was never begun.
+            LookupError: it was never begun with these fields.
         """
         with self._open(_CHANGING) as database:
-            state = _state(database)
+            state = self._state(database)
             if state is None:
                 raise LookupError("the ledger was never begun")
             if state.seq >= until:  # another was here first
@@ -77,11 +78,11 @@ class Ledger:
         """The state with the digest that covers the partition of each row too; ``check`` is called on the way.
 
         Raises:
-            LookupError: it was never begun.
+            LookupError: it was never begun with these fields.
         """
         digest = RunningDigest()
         with self._open() as database:
-            state = _state(database)
+            state = self._state(database)
             if state is None:
                 raise LookupError("the ledger was never begun")
             rows = database.execute("SELECT hash, partition FROM rows")
@@ -145,8 +146,13 @@ class Ledger:
     def _save(self, database: sqlite3.Connection, seq: int, digest: RunningDigest) -> LedgerState:
         state = LedgerState(seq, digest.rows, digest.hex)
         database.execute("DELETE FROM state")
-        database.execute("INSERT INTO state VALUES (?, ?, ?, ?)", (FORMAT, state.seq, state.rows, state.digest))
+        database.execute("INSERT INTO state VALUES (?, ?, ?, ?)", (self._format, state.seq, state.rows, state.digest))
         return state
+
+    def _state(self, database: sqlite3.Connection) -> LedgerState | None:
+        query = "SELECT seq, rows, digest FROM state WHERE format = ?"
+        found = database.execute(query, (self._format,)).fetchone()
+        return LedgerState(*found) if found else None
 
     @contextmanager
     def _open(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
@@ -156,13 +162,8 @@ class Ledger:
             database.executescript(
                 "CREATE TABLE IF NOT EXISTS rows"
                 " (key PRIMARY KEY, seq INTEGER, hash BLOB, partition TEXT) WITHOUT ROWID;"
-                "CREATE TABLE IF NOT EXISTS state (format INTEGER, seq INTEGER, rows INTEGER, digest TEXT);"
+                "CREATE TABLE IF NOT EXISTS state (format TEXT, seq INTEGER, rows INTEGER, digest TEXT);"
             )
             database.execute(begin)
             with database:
                 yield database
-
-
-def _state(database: sqlite3.Connection) -> LedgerState | None:
-    found = database.execute("SELECT seq, rows, digest FROM state WHERE format = ?", (FORMAT,)).fetchone()
-    return LedgerState(*found) if found else None
