@@ -405,10 +405,12 @@ def test_what_is_not_there_is_not_found(adapter: MilvusAdapter) -> None:
 def test_a_released_collection_says_so(adapter: MilvusAdapter, fresh: Collection) -> None:
     adapter.release_collection(DATABASE, fresh.name)
     assert adapter.load_state(DATABASE, fresh.name)[0] is LoadState.NOT_LOADED
+    assert fresh.name not in adapter.load_states(DATABASE)
     with pytest.raises(NotLoaded):
         adapter.query(DATABASE, fresh, strong("tiny == 1", ["id"]))
     adapter.load_collection(DATABASE, fresh.name)
     assert adapter.load_state(DATABASE, fresh.name) == (LoadState.LOADED, 100)
+    assert adapter.load_states(DATABASE)[fresh.name] == (LoadState.LOADED, 100)
 
 
 def test_an_index_kind_that_the_engine_lacks_is_refused(adapter: MilvusAdapter, engine: RunningEngine) -> None:

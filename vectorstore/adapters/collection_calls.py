@@ -152,6 +152,16 @@ class CollectionCalls(Calls):
         progress = milvus_pb2.GetLoadingProgressRequest(db_name=database, collection_name=name)
         return known, int(self.rpc.call("GetLoadingProgress", progress, CallKind.DESCRIBE).progress)
 
+    def load_states(self, database: str) -> dict[str, tuple[LoadState, int]]:
+        """State and progress, by name, of every collection that is loaded or is being loaded, in one call."""
+        request = milvus_pb2.ShowCollectionsRequest(db_name=database, type=milvus_pb2.InMemory)
+        answer = self.rpc.call("ShowCollections", request, CallKind.DESCRIBE)
+        return {
+            name: (LoadState.LOADED if percent >= 100 else LoadState.LOADING, int(percent))
+            for name, percent in zip(answer.collection_names, answer.inMemory_percentages, strict=True)
+            if percent or not self.single_writer  # Milvus Lite names those that are not loaded too
+        }
+
     def load_collection(self, database: str, name: str, replicas: int = 1, deadline: float = LOAD_DEADLINE_S) -> None:
         """Load into memory and wait until it is searchable; ``deadline`` in seconds.
 

@@ -54,15 +54,9 @@ def survey(request: HttpRequest) -> Survey:
 def _adopt(service: CollectionService, names: set[str], found: Survey) -> None:
     where = {"cluster": service.scope.cluster, "database": service.scope.database}
     foreign = sorted(names - set(CollectionRecord.objects.filter(**where).values_list("name", flat=True)))
-    for name in foreign[:_MOST_ADOPTED]:
-        try:
-            service.listed(name)
-        except NotFound:  # dropped meanwhile
-            continue
-        except EngineUnavailable:
-            raise
-        except VectorStoreError as error:
-            found.notes.append(f"{name} is not listed: {error.detail}")
+    for name, view in service.listed(foreign[:_MOST_ADOPTED]).items():
+        if isinstance(view, VectorStoreError):
+            found.notes.append(f"{name} is not listed: {view.detail}")
     if len(foreign) > _MOST_ADOPTED:
         found.notes.append(f"{len(foreign) - _MOST_ADOPTED} more collections were found; open the list again.")
 
@@ -70,19 +64,33 @@ def _adopt(service: CollectionService, names: set[str], found: Survey) -> None:
 def attach(request: HttpRequest, records: Iterable[CollectionRecord], found: Survey) -> dict[int, Live]:
     """The live state by record; after the first outage nothing more is asked."""
     states: dict[int, Live] = {}
+    places: dict[Scope, list[CollectionRecord]] = {}
+    actor = Actor.of(request.user)
     for record in records:
         states[record.pk] = Live()
-        if found.outage:
-            continue
-        if record.name not in found.names.get(record.database, set()):
+        if record.name in found.names.get(record.database, set()):
+            places.setdefault(Scope(actor, record.cluster, record.database), []).append(record)
+        elif not found.outage:
             states[record.pk] = Live(absent_state(record))
-            continue
-        try:
-            states[record.pk] = live(request, record)
-        except EngineUnavailable as error:
-            found.outage = outage_of(error)
-        except VectorStoreError as error:
-            found.notes.append(f"{record.name}: {error.detail}")
+    for scope, here in places.items():
+        if not found.outage:
+            states |= _asked(scope, here, found)
+    return states
+
+
+def _asked(scope: Scope, records: list[CollectionRecord], found: Survey) -> dict[int, Live]:
+    states = {}
+    try:
+        views = CollectionService(scope).listed([record.name for record in records])
+    except VectorStoreError as error:
+        found.outage = outage_of(error)
+        return {}
+    for record in records:
+        view = views.get(record.name)
+        if isinstance(view, VectorStoreError):
+            found.notes.append(f"{record.name}: {view.detail}")
+        else:
+            states[record.pk] = Live(str(view.load_state), view) if view else Live(absent_state(record))
     return states
 
 
@@ -92,9 +100,8 @@ def live(request: HttpRequest, record: CollectionRecord) -> Live:
     Raises:
         VectorStoreError: Milvus could not be asked.
     """
-    scope = Scope(Actor.of(request.user), record.cluster, record.database)
     try:
-        view = CollectionService(scope).listed(record.name)
+        view = CollectionService(Scope(Actor.of(request.user), record.cluster, record.database)).describe(record.name)
     except NotFound:
         return Live(absent_state(record))
     return Live(str(view.load_state), view)

@@ -29,9 +29,9 @@ class Pages(PageNumberPagination):
         return _positive(request, "page", 1, None)
 
     def envelope(
-        self, items: "Sequence[Any] | QuerySet[Any]", request: Request, render: Callable[[Any], Any]
+        self, items: "Sequence[Any] | QuerySet[Any]", request: Request, render: Callable[[list[Any]], list[Any]]
     ) -> dict[str, Any]:
-        """One page of ``items``. Only its rows are rendered; those that ``render`` finds gone (None) are left out.
+        """One page of ``items``, as ``render`` gives its rows; what it finds gone may be missing.
 
         Raises:
             NotFound: the page is past the end.
@@ -41,7 +41,7 @@ class Pages(PageNumberPagination):
             "count": items.count() if isinstance(items, QuerySet) else len(items),
             "next": self.get_next_link(),
             "previous": self.get_previous_link(),
-            "results": [body for row in rows if (body := render(row)) is not None],
+            "results": render(list(rows)),
         }
 
 

@@ -35,6 +35,8 @@ from vectorstore.service.idempotency_service import once
 _NAME = re.compile(NAME_PATTERN)
 _CLUSTER = re.compile(CLUSTER_PATTERN)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+Render = Callable[[Any], Any]
+"""From what a service gives to the body that the API answers with."""
 
 
 class View(APIView):
@@ -116,16 +118,17 @@ class View(APIView):
         return user if isinstance(user, Actor) else Actor.of(user)
 
     def page(
-        self, items: Sequence[Any], render: Any, *, search: Key, ordering: dict[str, Key], order: str = ""
+        self, items: Sequence[Any], render: Render, *, search: Key, ordering: dict[str, Key], order: str = ""
     ) -> dict[str, Any]:
         """The page of ``items`` that the query string asks for; ``order`` is the default one."""
-        return Pages().envelope(refined(items, self.request, search, ordering, order), self.request, render)
+        found = refined(items, self.request, search, ordering, order)
+        return Pages().envelope(found, self.request, lambda rows: [render(row) for row in rows])
 
-    def table(self, rows: "QuerySet[Any]", render: Any, *, search: str, order: str = "") -> dict[str, Any]:
+    def table(self, rows: "QuerySet[Any]", render: Render, *, search: str, order: str = "") -> dict[str, Any]:
         """The page of database rows that the query string asks for; ``order`` is the default one."""
         columns = declared(self.get).order  # type: ignore[attr-defined]
         found = refined_rows(rows, self.request, search, (order, *columns) if order else columns)
-        return Pages().envelope(found, self.request, render)
+        return Pages().envelope(found, self.request, lambda rows: [render(row) for row in rows])
 
 
 class EngineView(View):

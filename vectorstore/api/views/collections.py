@@ -3,7 +3,7 @@
 from typing import Any
 
 from vectorstore.api.operation import operation
-from vectorstore.api.pagination import Key
+from vectorstore.api.pagination import Key, Pages, refined
 from vectorstore.api.schemas.collections import (
     CollectionBody,
     RenameRequest,
@@ -12,7 +12,7 @@ from vectorstore.api.schemas.collections import (
     stats_body,
 )
 from vectorstore.api.views.base import EngineView
-from vectorstore.domain.errors import NotFound, PermissionDenied
+from vectorstore.domain.errors import VectorStoreError
 from vectorstore.domain.requests import CollectionChanges, CollectionSpec
 from vectorstore.service import CollectionService
 
@@ -27,19 +27,21 @@ class _CollectionView(EngineView):
     def service(self) -> CollectionService:
         return CollectionService(self.scope)
 
-    def listed(self, name: str) -> CollectionBody | None:
-        """An item of the list; None where it, or the right to see it, is gone since its name was read."""
-        try:
-            return collection_body(self.service.listed(name))
-        except (NotFound, PermissionDenied):
-            return None
-
 
 class CollectionsView(_CollectionView):
     @operation("List collections", answer=CollectionBody, order=ORDERING)
     def get(self) -> dict[str, Any]:
         """Collections made elsewhere in the same Milvus are listed too."""
-        return self.page(self.service.names(), self.listed, search=str, ordering=ORDERING)
+        names = refined(self.service.names(), self.request, str, ORDERING)
+        return Pages().envelope(names, self.request, self._bodies)
+
+    def _bodies(self, names: list[str]) -> list[CollectionBody]:
+        found = []
+        for item in self.service.listed(names).values():
+            if isinstance(item, VectorStoreError):
+                raise item
+            found.append(collection_body(item))
+        return found
 
     @operation("Create a collection", body=CollectionSpec, answer=CollectionBody, status=201)
     def post(self, body: CollectionSpec) -> CollectionBody:
