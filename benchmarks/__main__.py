@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import backups, searches, security, writes
+from benchmarks import backups, deadlines, lists, searches, security, writes
 from benchmarks.data import Address, fill_collection
 from benchmarks.table import Row, save, table
 from tests.support.engines import RunningEngine, milvus_lite, milvus_server
@@ -22,7 +22,8 @@ _ON_MILVUS = (searches.P2, searches.P3, searches.P4, searches.P5, searches.P11)
 _SETTLED_S = 11.0
 """A Redis that is new may have lost the times of writes: for ten seconds from the start all reads are strong."""
 _SECURITY = (security.S1, security.S2)
-_IDS = [comparison.id for comparison in (*_ON_LITE, *_ON_MILVUS, *backups.ALL, *_SECURITY, writes.I1, writes.C1)]
+_ALL = (*_ON_LITE, *_ON_MILVUS, *backups.ALL, *lists.ALL, *_SECURITY, deadlines.D1, writes.I1, writes.C1)
+_IDS = [comparison.id for comparison in _ALL]
 
 
 def main() -> None:
@@ -36,12 +37,14 @@ def main() -> None:
         inserts = on_milvus and writes.I1.id in asked.only
         secured = [comparison for comparison in _SECURITY if on_milvus and comparison.id in asked.only]
         files = [comparison for comparison in backups.ALL if on_milvus and comparison.id in asked.only]
-        if not wanted and not inserts and not secured and not files:
+        listed = [comparison for comparison in lists.ALL if on_milvus and comparison.id in asked.only]
+        late = on_milvus and deadlines.D1.id in asked.only
+        if not any((wanted, inserts, secured, files, listed, late)):
             continue
         _say("starting an engine and the gateway")
         with engine as running, gateway(running) as stack:
             address = Address.of(running)
-            if wanted or secured:
+            if wanted or secured or late:
                 fill(stack, address, asked.rows)
             for comparison in wanted:
                 _say(comparison.what)
@@ -53,12 +56,21 @@ def main() -> None:
                         rows.append(
                             security.measure(comparison, stack, bare, rounds=asked.rounds, seconds=asked.seconds)
                         )
+            if late:
+                _say(deadlines.D1.what)
+                rows.append(deadlines.measure(address, rounds=asked.rounds))
             for comparison in files:
                 _say(comparison.what)
                 rows.append(backups.measure(comparison, stack, address, rounds=asked.rounds, rows=asked.rows))
             if inserts:
                 _say(writes.I1.what)
                 rows.append(writes.measure_insert(stack, address, rounds=asked.rounds, rows=asked.rows))
+            if listed:
+                _say(f"making {asked.collections} collections")
+                lists.fill(stack, address, asked.collections)
+            for comparison in listed:
+                _say(comparison.what)
+                rows.append(lists.measure(comparison, stack, asked.collections))
     if writes.C1.id in asked.only:
         _say(writes.C1.what)
         rows.append(writes.measure_codec(rounds=asked.rounds, rows=asked.rows))
@@ -70,6 +82,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, default=20_000, help="rows of each collection (default 20,000)")
+    parser.add_argument("--collections", type=int, default=3_000, help="those of the lists (default 3,000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, each with both sides (default 5)")
     parser.add_argument("--seconds", type=float, default=3, help="how long a side searches in a round (default 3)")
     parser.add_argument("--only", type=_ids, default=_IDS, metavar="P1,P4", help=f"some of {','.join(_IDS)}")
