@@ -1,11 +1,16 @@
 """Restores among writers, and restores that are stopped: nothing is left out, nothing is left half done."""
 
 import secrets
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from django.db import connections
 
 from tests.backup.swaps import restore_until_rename
 from tests.backup.test_run_restore import held, params, restore, rows
@@ -14,14 +19,17 @@ from tests.support.engines import RunningEngine
 from tests.support.work import LedgerWork
 from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.backup import loading
-from vectorstore.backup.history import source_of
+from vectorstore.backup.history import source_of, uid_at
 from vectorstore.backup.run_restore import run_restore
 from vectorstore.domain.arrow import from_arrow
+from vectorstore.domain.definition import to_json
 from vectorstore.domain.errors import DeadlineExceeded, EngineFailed
 from vectorstore.domain.models import Metric
 from vectorstore.domain.requests import CollectionSpec, DeleteRequest
 from vectorstore.domain.rows import read_rows
+from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
+from vectorstore.journal.reading import definition_at
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import Writer, folder
 from vectorstore.models import CollectionRecord
@@ -67,6 +75,26 @@ def test_what_another_process_has_committed_is_restored_before_the_index_says_so
     restore(name, work=_At("settling", other.flush))
     other.seal()
     assert held(f"{name}_back").keys() == {"a", "b", "c"}
+
+
+def test_a_name_that_another_process_has_just_given_is_known(name: str) -> None:
+    uid = look_up(Scope(), name)[0].uid
+    found = definition_at(uid, position()[0])
+    assert found is not None
+    renamed = replace(found[0], schema=replace(found[0].schema, name=f"{name}_new"))
+    other = Writer(folder())
+    (entry,) = other.intend(Draft(Op.DEF, uid, orjson.dumps(to_json(renamed)), 0, "", {"dropped": False}))
+    other.resolve(entry.seq, uid, Op.COMMIT)
+
+    def told_later() -> None:
+        time.sleep(0.3)
+        other.flush()
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(told_later)
+        assert uid_at("default", "default", f"{name}_new", entry.seq) == uid
+    other.seal()
 
 
 @pytest.mark.parametrize("mode", ["new", "replace"])

@@ -19,7 +19,15 @@ from vectorstore.backup.shipping import anywhere
 from vectorstore.domain.definition import Definition
 from vectorstore.domain.errors import JournalBroken, NotFound, WritesHeld
 from vectorstore.journal.changes import Change
-from vectorstore.journal.reading import Locate, changes, check_chain, definition_at, frame_of, settle
+from vectorstore.journal.reading import (
+    Locate,
+    await_definitions,
+    changes,
+    check_chain,
+    definition_at,
+    frame_of,
+    settle,
+)
 from vectorstore.models import Backup, CollectionRecord, JournalEntry, JournalSegment
 
 READABLE = ("succeeded", "verified")
@@ -154,6 +162,7 @@ def uid_at(cluster: str, database: str, name: str, until: int) -> str:
 
 def definitions(until: int) -> Iterator[tuple[int, str]]:
     """(number, uid) of every definition up to ``until``, newest first."""
+    await_definitions(until)
     found = JournalEntry.objects.filter(op="DEF", seq__lte=until, state="committed").order_by("-seq")
     yield from found.values_list("seq", "uid").iterator(1_000)
 

@@ -23,6 +23,7 @@ Locate = Callable[[JournalSegment], Path]
 
 _MOST_OPEN = 64
 _SETTLE_S = 30.0
+_TELL_S = 1.0
 
 
 def local(segment: JournalSegment) -> Path:
@@ -110,9 +111,23 @@ def frame_of(seq: int, locate: Locate = local) -> Frame:
         return files.frame(JournalEntry.objects.select_related("segment").get(seq=seq))
 
 
+def await_definitions(until: int, uid: str = "") -> None:
+    """Wait until the index says of the definitions up to ``until``, those of ``uid`` or all, what became of them.
+
+    Their writers tell it within a quarter of a second; one that has died is waited for a second.
+    """
+    writer().flush()
+    untold = JournalEntry.objects.filter(op="DEF", seq__lte=until, state="open")
+    if uid:
+        untold = untold.filter(uid=uid)
+    ends = time.monotonic() + _TELL_S
+    while untold.exists() and time.monotonic() < ends:
+        time.sleep(0.02)
+
+
 def definition_at(uid: str, until: int, locate: Locate = local) -> tuple[Definition, bool] | None:
     """How the collection was made up at entry ``until``, and whether it was dropped by then; None: not known."""
-    writer().flush()
+    await_definitions(until, uid)
     entry = JournalEntry.objects.filter(uid=uid, op="DEF", seq__lte=until, state="committed").order_by("-seq").first()
     if entry is None:
         return None
