@@ -63,7 +63,9 @@ class Hammers:
             file.write(b"\x01")
 
     def reports(self) -> list[dict[str, Any]]:
-        return [json.loads(process.communicate(timeout=3_000)[0].splitlines()[-1]) for process in self._processes]
+        """The last line that is one: what is written behind may log after it."""
+        outputs = [process.communicate(timeout=3_000)[0] for process in self._processes]
+        return [json.loads([line for line in lines.splitlines() if line.startswith("{")][-1]) for lines in outputs]
 
 
 def begin(make: Make, folder: Path, checks: int) -> Hammers:
