@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.engines import RunningEngine
 from vectorstore.backup import drift
+from vectorstore.backup.ledgers import up_to_date
 from vectorstore.backup.merge import conform
 from vectorstore.backup.place import BackupPlace, backup_place
 from vectorstore.config.settings import current
@@ -152,17 +153,17 @@ def test_a_field_that_was_added_around_the_gateway_is_null_in_every_row_of_befor
 ) -> None:
     """No engine of the tests can add a field, so the schema alone is changed here."""
     known = look_up(Scope(), name)[0]
-    before = drift.up_to_date(Scope(), known, place)
+    before = up_to_date(known, place)
     assert before is not None
     wider = replace(known.schema, fields=(*known.schema.fields, Field("added", DataType.INT64, nullable=True)))
     VectorService().upsert(name, rows("k1", "new", value=2.0))
-    after = drift.up_to_date(Scope(), replace(known, schema=wider), place)
+    after = up_to_date(replace(known, schema=wider), place)
     assert after is not None
     assert (before.rows, after.rows) == (20, 21)
     held = known.engine.adapter.scan("default", known.schema, drift._STRONG)
     columns = [Rows(to_arrow(batch, known.schema), "") for batch in held]
     assert after.digest == digest_of([conform(part, wider) for part in columns], wider).hex
-    again = drift.up_to_date(Scope(), known, place)
+    again = up_to_date(known, place)
     assert again is not None
     assert again.digest == digest_of([part.columns for part in columns], known.schema).hex
 

@@ -17,6 +17,7 @@ from vectorstore.adapters.milvus_adapter import MilvusAdapter
 from vectorstore.backup import capture, drift
 from vectorstore.backup import run_restore as run_restore_module
 from vectorstore.backup.history import newest_set
+from vectorstore.backup.ledgers import up_to_date
 from vectorstore.backup.place import backup_place
 from vectorstore.backup.run_backup import run_backup, run_verify
 from vectorstore.backup.run_restore import run_restore
@@ -295,7 +296,7 @@ def test_a_damaged_journal_keeps_nobody_from_making_a_new_base(name: str) -> Non
     content[entry.offset + 100] ^= 1
     path.write_bytes(content)
     with backup_place() as place, pytest.raises(JournalBroken):
-        drift.up_to_date(Scope(), look_up(Scope(), name)[0], place)
+        up_to_date(look_up(Scope(), name)[0], place)
     assert back_up(name, work=Busy(name)).state == "verified"
     with backup_place() as place:
         assert drift.look(Scope(), name, place) is None

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vectorstore.adapters.read_calls import RowQuery
-from vectorstore.backup.drift import ledger_of, up_to_date
 from vectorstore.backup.history import newest_set
+from vectorstore.backup.ledgers import ledger_of, up_to_date
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.writer import CollectionWriter
 from vectorstore.domain.digest import RunningDigest
@@ -96,7 +96,7 @@ class Agreement:
     def _has_ledger(self) -> bool:
         """Not where the journal or the set before is damaged: this one is a new base."""
         try:
-            return up_to_date(self.scope, self.known, self.place, self.until, self.check) is not None
+            return up_to_date(self.known, self.place, self.until, self.check) is not None
         except (JournalBroken, BackupDamaged, BackupKeyMissing, NotFound):
             return False
 
@@ -111,9 +111,9 @@ class Agreement:
 
     def _now(self) -> tuple[int, int]:
         """The rows that Milvus counts and those of the journal, while nobody writes."""
-        up_to_date(self.scope, self.known, self.place, None, self.check)  # so that others wait a moment only
+        up_to_date(self.known, self.place, None, self.check)  # so that others wait a moment only
         with writing(self.scope, self.known, None):
-            ours = up_to_date(self.scope, self.known, self.place)
+            ours = up_to_date(self.known, self.place)
             there = self.known.engine.adapter.count(self.scope.database, self.known.schema, _STRONG)
         return there, ours.rows if ours is not None else there
 

@@ -5,7 +5,7 @@ What is found is adopted (Milvus is right: the journal gets the differences) or 
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,22 +15,19 @@ from django.utils import timezone
 from vectorstore.adapters.read_calls import RowQuery
 from vectorstore.backup import agreed
 from vectorstore.backup.history import source_of
-from vectorstore.backup.merge import conform, live_rows
-from vectorstore.backup.parts import never
+from vectorstore.backup.ledgers import ledger_of, up_to_date
+from vectorstore.backup.merge import live_rows
 from vectorstore.backup.place import BackupPlace
 from vectorstore.backup.shipping import anywhere
-from vectorstore.config.settings import current
 from vectorstore.domain.arrow import PARTITION, from_arrow, to_arrow
-from vectorstore.domain.collection import Collection
 from vectorstore.domain.digest import RowHasher, row_hashes
 from vectorstore.domain.errors import Conflict, NotFound
 from vectorstore.domain.models import Consistency, LoadState, RowId
-from vectorstore.journal.changes import Change, Rows
 from vectorstore.journal.entry import Draft
 from vectorstore.journal.frame import Op
-from vectorstore.journal.ledger import Ledger, LedgerState
+from vectorstore.journal.ledger import LedgerState
 from vectorstore.journal.payload import pack_keys, pack_rows
-from vectorstore.journal.reading import changes_since, definition_at, settle
+from vectorstore.journal.reading import definition_at
 from vectorstore.journal.sequence import position
 from vectorstore.journal.writer import writer
 from vectorstore.models import Drift, JournalEntry
@@ -70,7 +67,7 @@ def look(scope: Scope, name: str, place: BackupPlace) -> Drift | None:
     known = _as_it_is(scope, name)
     loaded = known.engine.adapter.load_state(scope.database, known.schema.name)[0] is LoadState.LOADED
     began = position()[1]
-    state = up_to_date(scope, known, place) if known.point_in_time and loaded else None
+    state = up_to_date(known, place) if known.point_in_time and loaded else None
     if state is None:
         return None
     what: agreed.What = "count"
@@ -94,40 +91,6 @@ def look(scope: Scope, name: str, place: BackupPlace) -> Drift | None:
         detail=detail,
         since=agreed.since(known.uid, what),
     )
-
-
-def up_to_date(
-    scope: Scope,
-    known: KnownCollection,
-    place: BackupPlace,
-    until: int | None = None,
-    check: Callable[[], None] = never,
-) -> LedgerState | None:
-    """The ledger, brought up to now or at least to ``until``; None where what the collection began with is not known.
-
-    ``check`` (``Work.check``) is called for each piece that is read.
-    """
-    until = position()[0] if until is None else until
-    settle([known.uid], until)
-    ledger = ledger_of(known)
-
-    def since(after: int) -> Iterator[tuple[int, Change]]:
-        for item in changes_since(known.uid, after, until, place.locate):
-            check()
-            yield item[0], _with_fields(item[1], known.schema)
-
-    if ledger.state() is not None:
-        return ledger.advance(until, since)
-    try:
-        source = source_of(known.uid, until)
-    except NotFound:
-        return None
-    changes = source.changes(place, check)
-    return ledger.begin(until, (Rows(part, None) for part in live_rows(changes, known.schema, place.scratch)))
-
-
-def ledger_of(known: KnownCollection) -> Ledger:
-    return Ledger(current().data_dir / "ledger", known.uid, known.schema)
 
 
 def compare(
@@ -207,14 +170,9 @@ def _as_it_is(scope: Scope, name: str) -> KnownCollection:
     return known.whole
 
 
-def _with_fields(change: Change, schema: Collection) -> Change:
-    """Rows from before a field was added have its default, or null."""
-    return Rows(conform(change, schema), None) if isinstance(change, Rows) else change
-
-
 def _all(scope: Scope, known: KnownCollection, place: BackupPlace) -> Differences:
     """The caller holds the locks, so that nothing moves."""
-    if up_to_date(scope, known, place) is None:
+    if up_to_date(known, place) is None:
         raise NotFound(f"It is not known what {known.schema.name} should hold; make a backup first.")
     return compare(scope, known)
 

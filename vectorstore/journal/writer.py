@@ -21,8 +21,9 @@ from django.utils import timezone
 
 from vectorstore.config.settings import current
 from vectorstore.domain.errors import JournalUnavailable
-from vectorstore.journal.entry import NOT_HERE, Draft, Entry, frame_parts, row_of, void_parts
+from vectorstore.journal.entry import Draft, Entry, frame_parts, row_of, void_parts
 from vectorstore.journal.frame import OUTCOMES, Op
+from vectorstore.journal.outcomes import Outcomes
 from vectorstore.journal.segment import FrameParts, SegmentFile
 from vectorstore.journal.sequence import next_moments, position
 from vectorstore.models import JournalEntry, JournalSegment
@@ -55,8 +56,7 @@ class Writer:
         self._opened = timezone.now()
         self._last_seq = 0
         self._tickets: list[_Ticket] = []
-        self._offsets: dict[int, int] = {}
-        self._outcomes: dict[int, str] = {}
+        self._outcomes = Outcomes()
         self._voids: list[FrameParts] = []
         self._queueing = threading.Lock()
         self._writing = threading.RLock()
@@ -96,19 +96,15 @@ class Writer:
                 if op is Op.ABORT:
                     raise JournalUnavailable("The journal cannot be written; see the gateway's log.") from error
             self._last_seq = max(self._last_seq, seq)
-            with self._queueing:
-                self._outcomes[seq] = OUTCOMES[op]
+            self._outcomes.came({seq: OUTCOMES[op]})
             if op is Op.ABORT:
                 self.flush()
 
     def doubt(self, seq: int) -> None:
         """Record that nobody knows what became of an entry: any process may find out, and none writes before."""
-        with self._queueing:
-            offset = self._offsets.get(seq, NOT_HERE)
         try:
-            JournalEntry.objects.filter(seq=seq).update(doubt=True, offset=offset)
-            with self._queueing:
-                self._offsets.pop(seq, None)
+            JournalEntry.objects.filter(seq=seq).update(doubt=True, offset=self._outcomes.offset(seq))
+            self._outcomes.left(seq)
         except Error as error:  # it is open in the index and in the file: the next start settles it
             log.error("entry %d is in doubt, which could not be recorded: %s", seq, error)
 
@@ -117,11 +113,11 @@ class Writer:
         with self._writing:
             try:
                 with transaction.atomic():
-                    written = self._index_outcomes()
+                    written = self._outcomes.index()
             except Error as error:
                 log.warning("the journal's index could not be written: %s", error)
                 return
-            self._forget_outcomes(written)
+            self._outcomes.forget(written)
 
     def seal(self) -> None:
         """End the segment, so that it can be shipped; the next entry opens another.
@@ -134,7 +130,7 @@ class Writer:
                 return
             file, segment = self._file, self._segment
             self._file = self._segment = None
-            if self._offsets:
+            if self._outcomes.awaited:
                 try:
                     self._current()
                 except (OSError, Error) as error:
@@ -178,10 +174,10 @@ class Writer:
         file, segment = self._current()
         with transaction.atomic():
             moments = next_moments(len(drafts))
-            written = self._index_outcomes()
+            written = self._outcomes.index()
             entries = [Entry(seq, at, draft) for (seq, at), draft in zip(moments, drafts, strict=True)]
             JournalEntry.objects.bulk_create(row_of(entry, segment) for entry in entries)
-        self._forget_outcomes(written)
+        self._outcomes.forget(written)
         self._last_seq = max(self._last_seq, entries[-1].seq)
         voids = list(self._voids)
         try:
@@ -190,15 +186,13 @@ class Writer:
             self._void(entries)
             raise
         self._voids.clear()
-        with self._queueing:
-            self._offsets.update(zip((entry.seq for entry in entries), offsets, strict=True))
+        self._outcomes.written(dict(zip((entry.seq for entry in entries), offsets, strict=True)))
         return entries
 
     def _void(self, entries: Sequence[Entry]) -> None:
         """Their numbers are taken, their frames are nowhere: the next frames that can be written say so."""
         self._voids += [void_parts(entry.seq, entry.at, entry.draft.uid) for entry in entries]
-        with self._queueing:
-            self._outcomes.update((entry.seq, OUTCOMES[Op.VOID]) for entry in entries)
+        self._outcomes.came({entry.seq: OUTCOMES[Op.VOID] for entry in entries})
         self.flush()
 
     def _current(self) -> tuple[SegmentFile, JournalSegment]:
@@ -222,25 +216,6 @@ class Writer:
             self._number += 1
         return self._file, self._segment
 
-    def _index_outcomes(self) -> list[int]:
-        with self._queueing:
-            rows = [
-                JournalEntry(seq=seq, state=state, offset=self._offsets.get(seq, NOT_HERE))
-                for seq, state in self._outcomes.items()
-            ]
-        here = [row for row in rows if row.offset != NOT_HERE]
-        JournalEntry.objects.bulk_update(here, ["state", "offset", "doubt"], batch_size=500)
-        for row in rows:
-            if row.offset == NOT_HERE:  # the entry of another process, which came to its end here
-                JournalEntry.objects.filter(seq=row.seq).update(state=row.state, doubt=False)
-        return [row.seq for row in rows]
-
-    def _forget_outcomes(self, seqs: Sequence[int]) -> None:
-        with self._queueing:
-            for seq in seqs:
-                self._outcomes.pop(seq, None)
-                self._offsets.pop(seq, None)
-
     def _ensure_thread(self) -> None:
         if self._thread is not None or not getattr(settings, "JOURNAL_FLUSHER", True):
             return
@@ -255,7 +230,7 @@ class Writer:
         pause = threading.Event()
         while not pause.wait(_FLUSH_EVERY_S):
             try:
-                if self._outcomes:
+                if self._outcomes.any:
                     self.flush()
                 if self._file is not None and timezone.now() - self._opened > timedelta(seconds=SEAL_AFTER_S):
                     self.seal()
@@ -270,8 +245,7 @@ class Writer:
             if self._file is not None:
                 self._file.close()
             self._file = self._segment = None
-            self._outcomes.clear()
-            self._offsets.clear()
+            self._outcomes = Outcomes()
             self._voids.clear()
 
 
