@@ -1,5 +1,6 @@
-"""Restores in place of a collection, cut off in the middle of the swap."""
+"""Collections exchanged for others, cut off in the middle of the swap."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,12 @@ from vectorstore.service.context import Scope
 
 
 def restore_until_rename(number: int, ledger: dict[str, dict[str, Any]], asked: dict[str, Any]) -> None:
-    """Run the restore ``asked`` for; its process dies once Milvus has done that many renames, counted from 1."""
+    """Run the restore ``asked`` for; its process dies as in ``until_rename``."""
+    until_rename(number, lambda: run_restore(LedgerWork(ledger), Scope(), asked))
+
+
+def until_rename(number: int, run: Callable[[], Any]) -> None:
+    """``run`` in a process that dies once Milvus has done that many renames, counted from 1."""
     real, done = MilvusAdapter.rename_collection, 0
 
     def rename(*arguments: Any) -> None:
@@ -25,5 +31,5 @@ def restore_until_rename(number: int, ledger: dict[str, dict[str, Any]], asked: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MilvusAdapter, "rename_collection", rename)
         with pytest.raises(KeyboardInterrupt):
-            run_restore(LedgerWork(ledger), Scope(), asked)
+            run()
     catalogue.forget(Scope())

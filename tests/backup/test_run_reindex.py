@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tests.backup.swaps import until_rename
 from tests.support.backups import store_at
 from tests.support.clustered import clustered, collection
 from tests.support.engines import RunningEngine
@@ -167,19 +168,7 @@ def test_what_was_written_while_it_was_built_is_there_as_it_was_last(name: str) 
 def test_cut_off_in_the_middle_of_the_exchange_it_is_ended_by_the_next_run(name: str, renames: int) -> None:
     AliasService().create(f"{name}_alias", name)
     params, ledger = asked(name), {}
-    real, done = MilvusAdapter.rename_collection, 0
-
-    def rename(*arguments: Any) -> None:
-        nonlocal done
-        real(*arguments)
-        done += 1
-        if done == renames:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MilvusAdapter, "rename_collection", rename)
-        with pytest.raises(KeyboardInterrupt):
-            run_reindex(LedgerWork(ledger), Scope(), params)
+    until_rename(renames, lambda: run_reindex(LedgerWork(ledger), Scope(), params))
     uid = params["uid"]
     keeps_what_is_left(name, renames)
     catalogue.forget(Scope())
