@@ -45,7 +45,7 @@ def main() -> None:
         with engine as running, gateway(running) as stack:
             address = Address.of(running)
             if wanted or secured or late:
-                fill(stack, address, asked.rows)
+                fill(stack, address, asked.rows if on_milvus else asked.rows // 2)
             for comparison in wanted:
                 _say(comparison.what)
                 rows.append(searches.measure(comparison, stack, address, rounds=asked.rounds, seconds=asked.seconds))
@@ -81,7 +81,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=20_000, help="rows of each collection (default 20,000)")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of each collection (default 100,000), half of them on Milvus Lite")
     parser.add_argument("--collections", type=int, default=3_000, help="those of the lists (default 3,000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, each with both sides (default 5)")
     parser.add_argument("--seconds", type=float, default=3, help="how long a side searches in a round (default 3)")
