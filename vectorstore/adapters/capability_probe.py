@@ -11,6 +11,7 @@ counts as present where Milvus says that it is 2.4 or later.
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -101,14 +102,15 @@ def probe(adapter: MilvusAdapter) -> Capabilities:
             continue
     if re.match(r"v?2\.([4-9]|\d\d)\.|v?[3-9]\.", version):
         kinds.append(IndexKind.DISKANN)
+    nulls = _can_create(adapter, nullable())
     return Capabilities(
         version=version,
         index_kinds=tuple(kinds),
         vector_types=tuple(vector_types),
         metrics=tuple(metrics),
-        dialect=dialect,
+        dialect=replace(dialect, null_is_unknown=not nulls or _null_is_unknown(adapter)),
         several_vector_fields=_can_create(adapter, two_vectors()),
-        nullable=_can_create(adapter, nullable()),
+        nullable=nulls,
         **habits,
         **calls,
     )
@@ -214,6 +216,17 @@ def _dialect(adapter: MilvusAdapter, collection: Collection) -> Dialect:
         array_length_path=takes('array_length(meta["k"]) == 1'),
         meta_contains=takes('json_contains($meta["a b"], 1)'),
     )
+
+
+def _null_is_unknown(adapter: MilvusAdapter) -> bool:
+    with scratch(adapter, nullable()) as (collection, _):
+        vector = np.ones(DIMENSION, np.float32)
+        batch = Batch(size=1, ids=[1], dynamic=[b"{}"], columns={"id": [1], "vector": [vector], "maybe": [None]})
+        adapter.create_index(DATABASE, collection.name, IndexSpec("vector", IndexKind.FLAT, Metric.L2))
+        adapter.load_collection(DATABASE, collection.name)
+        adapter.insert(DATABASE, collection, batch)
+        query = RowQuery(expression="maybe not in [1]", output_fields=["id"], consistency=Consistency.STRONG)
+        return not adapter.query(DATABASE, collection, query)
 
 
 def _calls(adapter: MilvusAdapter, collection: Collection) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def two_vectors() -> Collection:
 
 
 def nullable() -> Collection:
-    base = dense_shape()
+    base = shape_of(DataType.FLOAT_VECTOR)
     return Collection(name="", fields=(*base.fields, Field("maybe", DataType.INT64, nullable=True)))
 
 

@@ -28,7 +28,14 @@ FIELDS = (
 SCHEMA = Collection(name="c", fields=FIELDS)
 RIGID = Collection(name="c", fields=FIELDS, dynamic_fields=False)
 
-LITE = Dialect(json_path_in=False, modulo=False, missing_is_false=False, array_length_path=False, meta_contains=False)
+LITE = Dialect(
+    json_path_in=False,
+    modulo=False,
+    null_is_unknown=False,
+    missing_is_false=False,
+    array_length_path=False,
+    meta_contains=False,
+)
 MILVUS_2_3 = Dialect(infix_like=False, is_null=False, text_match=False, computed_order=False, free_arithmetic=False)
 
 strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -43,6 +43,7 @@ LITE = Dialect(
     json_path_in=False,
     modulo=False,
     text_match=False,
+    null_is_unknown=False,
     missing_is_false=False,
     array_length_path=False,
     meta_contains=False,

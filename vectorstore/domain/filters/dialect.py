@@ -10,6 +10,8 @@ class Dialect:
     ``json_path_in``: ``meta["k"] in [...]``, and the same of dynamic keys. ``infix_like``: patterns other than a
     prefix. ``is_null``: null tests. ``text_match``: full-text conditions. ``modulo``: the remainder operator.
 
+    ``null_is_unknown``: neither a condition nor its opposite finds a row whose field is null; without it ``not in``,
+    ``array_length`` and what is not contained do, and we add that the field is not null.
     ``missing_is_false``: a comparison with a JSON key that a row lacks is false, so ``!=`` and ``not`` find
     the row; without it the answer is unknown, and we spell the difference out. ``computed_order``: arithmetic
     and ``array_length`` under ``<``, not only under ``==`` and ``!=``. ``free_arithmetic``: more than one
@@ -22,6 +24,7 @@ class Dialect:
     is_null: bool = True
     text_match: bool = True
     modulo: bool = True
+    null_is_unknown: bool = True
     missing_is_false: bool = True
     computed_order: bool = True
     free_arithmetic: bool = True

@@ -98,6 +98,8 @@ def _of_field(field: Field, node: Node) -> Operand:
         raise invalid(node.source, f"{field.name} is a vector field and cannot be used in a filter")
     if not is_plain_name(field.name):
         raise invalid(node.source, f"{field.name} is a word of the filter language; Milvus cannot filter by that field")
+    if isinstance(node, FieldRef) and field.nullable:
+        node = replace(node, nullable=True)
     return Operand(node, KIND_OF_TYPE[field.type], field.type is DataType.FLOAT, field.element_type)
 
 

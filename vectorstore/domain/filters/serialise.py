@@ -42,8 +42,10 @@ def serialise(node: Node, dialect: Dialect = EVERYTHING) -> str:
         case Or(operands):
             return " or ".join(_operand(item, dialect, within=Or) for item in operands)
         case Not(inner):
-            return _unless_missing(f"not ({_condition(inner, dialect)})", node, dialect)
-    return _unless_missing(_condition(node, dialect), node, dialect)
+            text = _unless_missing(f"not ({_condition(inner, dialect)})", node, dialect)
+        case _:
+            text = _unless_missing(_condition(node, dialect), node, dialect)
+    return _unless_null(text, node, dialect)
 
 
 def _condition(node: Node, dialect: Dialect) -> str:
@@ -110,6 +112,20 @@ def _contains(node: Contains, dialect: Dialect) -> str:
         raise unsupported(node.source, "the connected engine takes contains of a dynamic key by its bare name only")
     listed = write_list(node.values) if node.mode != "any_one" else write_constant(node.values[0])
     return f"{node.family}_contains{_SUFFIX[node.mode]}({write_value(node.operand, dialect)}, {listed})"
+
+
+def _unless_null(text: str, node: Node, dialect: Dialect) -> str:
+    """``text`` so that it is not true of a row whose field is null, where the engine would find it."""
+    if dialect.null_is_unknown:
+        return text
+    match node:
+        case In(FieldRef() as place, _, True) | Not(Contains(_, FieldRef() as place)):
+            pass
+        case Compare(_, ArrayLength(FieldRef() as place)) | Compare(_, _, ArrayLength(FieldRef() as place)):
+            pass
+        case _:
+            return text
+    return f"({text} and {write_value(place, dialect)} is not null)" if place.nullable else text
 
 
 def _unless_missing(text: str, node: Node, dialect: Dialect) -> str:

@@ -42,11 +42,13 @@ class Literal(Node):
 class FieldRef(Node):
     """A field of the schema or, where the schema has none of that name, a dynamic key.
 
-    ``untyped``, set by ``check``: the value is in JSON, so that only the row knows its type.
+    ``untyped``, set by ``check``: the value is in JSON, so that only the row knows its type. ``nullable``, set by
+    ``check``: rows may have null there.
     """
 
     name: str
     untyped: bool = made_by(default=False, compare=False, repr=False, kw_only=True)
+    nullable: bool = made_by(default=False, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
