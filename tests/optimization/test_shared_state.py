@@ -1,7 +1,5 @@
 """What all processes agree on, through a real Redis that may go away."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import redis
 
@@ -108,31 +106,3 @@ def test_a_writer_that_died_is_given_up(own_redis: RunningRedis) -> None:
     own_redis.client.set(key, "dead@1", ex=600)  # its time is over, and only another write has kept the key
     state.end_write(state.begin_write(NAME), clear=True)
     assert state.read(NAME).generation
-
-
-def test_those_who_ask_while_a_read_is_under_way_share_the_next(own_redis: RunningRedis) -> None:
-    state = SharedState(own_redis)
-    state.read(NAME)
-    before = _commands(own_redis, "mget")
-    with ThreadPoolExecutor(40) as pool:
-        own_redis.client.client_pause(200, all=True)
-        asked = [pool.submit(state.read, NAME) for _ in range(40)]
-        assert all(not future.result().blind for future in asked)
-    assert _commands(own_redis, "mget") - before == 2
-
-
-def test_a_read_is_never_older_than_its_question(own_redis: RunningRedis) -> None:
-    state = SharedState(own_redis)
-
-    def seen_after(timestamp: int) -> int:
-        state.wrote(NAME, timestamp)
-        return state.read(NAME).written
-
-    state.wrote(NAME, 1_000)
-    with ThreadPoolExecutor(16) as pool:
-        for timestamp, seen in enumerate(pool.map(seen_after, range(1_001, 1_501)), 1_001):
-            assert seen >= timestamp
-
-
-def _commands(redis_: RunningRedis, name: str) -> int:
-    return int(redis_.client.info("commandstats").get(f"cmdstat_{name}", {"calls": 0})["calls"])

@@ -179,16 +179,5 @@ class Coalescer(Generic[Item, Answer]):
             self._sizes.observe(callers)
 
 
-class Together(Generic[Answer]):
-    """Thread-safe. One question at a time for each key; its answer is for all who came before it was asked."""
-
-    def __init__(self) -> None:
-        self._coalescer: Coalescer[None, Answer] = Coalescer(most=1_024, at_once=1)
-
-    def ask(self, key: Hashable, call: Callable[[], Answer], *, deadline: float) -> Answer:
-        """What one ``call`` gave that began after this was called. Raises as ``Coalescer.ask``."""
-        return self._coalescer.ask(key, None, lambda callers, _: [call()] * len(callers), deadline=deadline).answer
-
-
 def _too_late() -> DeadlineExceeded:
     return DeadlineExceeded("Milvus did not answer in time; this waited for others. Ask again, or for less.")

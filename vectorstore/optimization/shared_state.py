@@ -24,10 +24,8 @@ import orjson
 import redis
 
 from vectorstore.config.settings import current
-from vectorstore.domain.errors import DeadlineExceeded
 from vectorstore.domain.models import CollectionName
 from vectorstore.optimization import state_changes
-from vectorstore.optimization.coalescing import Together
 from vectorstore.optimization.pending_changes import PendingChanges
 from vectorstore.optimization.redis_connection import PATIENT_S, QUICK_S, Away, RedisConnection
 from vectorstore.optimization.state_changes import (
@@ -89,26 +87,16 @@ class SharedState:
         self._quick = RedisConnection(url, QUICK_S, text=True)
         self._patient = RedisConnection(url, PATIENT_S, text=True)
         self._pending = PendingChanges(lambda changes: self._quick.ask(lambda it: state_changes.send(it, changes)))
-        self._reads: Together[State] = Together()
-        self._away_at = float("-inf")
         self._wanted: dict[tuple[CollectionName, str], float] = {}
 
     # Reading
 
     def read(self, name: CollectionName) -> State:
-        """The state that a read of ``name`` has to respect, read for all at once who ask at this moment."""
-        came = time.monotonic()
-        try:  # who has waited for a Redis that did not answer does not wait again
-            return self._reads.ask(name, lambda: AWAY if came < self._away_at else self._read(name), deadline=QUICK_S)
-        except DeadlineExceeded:
-            return AWAY
-
-    def _read(self, name: CollectionName) -> State:
+        """The state that a read of ``name`` has to respect."""
         versions = (catalogue_key(name), ACCESS, generation_key(name))
         try:
             found = self._values(versions, written_key(name), open_key(name), ANEW)
         except Away:
-            self._away_at = time.monotonic()
             return AWAY
         catalogue, access, generation, written, under_way, anew = found
         return State(

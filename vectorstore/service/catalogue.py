@@ -19,7 +19,7 @@ from vectorstore.domain.recall import Curve
 from vectorstore.domain.requests import EmbeddingSpec
 from vectorstore.domain.row_filter import RowFilter
 from vectorstore.models import CollectionRecord
-from vectorstore.optimization.coalescing import Together
+from vectorstore.optimization.coalescing import Coalescer
 from vectorstore.optimization.shared_state import State, shared_state
 from vectorstore.service.context import Scope
 from vectorstore.service.engines import Engine, engine_of, no_longer_held
@@ -117,7 +117,7 @@ PENDING = -1
 
 _remembered: dict[tuple[str, str, str], tuple[int, KnownCollection]] = {}
 _MOST_REMEMBERED = 5_000
-_loads: Together[KnownCollection] = Together()
+_loads: Coalescer[str, KnownCollection] = Coalescer(most=1_024, at_once=1)
 
 
 def look_up(scope: Scope, name: str) -> tuple[KnownCollection, State]:
@@ -180,8 +180,12 @@ def forget(scope: Scope) -> None:
 
 def _loaded(scope: Scope, engine: Engine, name: str) -> KnownCollection:
     """Asked of the engine for all at once who came before it was asked: without Redis that is every search."""
+
+    def load(names: Sequence[str], _seconds: float) -> list[KnownCollection]:
+        return [_load(scope, engine, name)] * len(names)
+
     key = (id(engine.adapter), scope.cluster, scope.database, name)
-    return _loads.ask(key, lambda: _load(scope, engine, name), deadline=CallKind.READ.value.deadline)
+    return _loads.ask(key, name, load, deadline=CallKind.READ.value.deadline).answer
 
 
 def _load(scope: Scope, engine: Engine, name: str) -> KnownCollection:
