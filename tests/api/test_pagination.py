@@ -22,6 +22,10 @@ def _names(**query: Any) -> list[str]:
     return [row[0] for row in refined(ROWS, _request(**query), lambda row: row[0], ORDERING)]
 
 
+def _texts(numbers: list[int]) -> list[str]:
+    return [str(number) for number in numbers]
+
+
 def test_the_first_key_is_the_default_order() -> None:
     assert _names() == ["Alpha", "alphabet", "beta", "gamma"]
 
@@ -49,7 +53,7 @@ def test_an_unknown_order_is_refused_naming_those_there_are(ordering: str) -> No
 
 
 def test_pages_link_to_their_neighbours() -> None:
-    page = Pages().envelope(range(25), _request(page=2, page_size=10), str)
+    page = Pages().envelope(range(25), _request(page=2, page_size=10), _texts)
     assert page == {
         "count": 25,
         "next": "http://testserver/api/v1/things/?page=3&page_size=10",
@@ -61,32 +65,32 @@ def test_pages_link_to_their_neighbours() -> None:
 def test_only_the_rows_of_the_page_are_rendered_and_those_gone_are_left_out() -> None:
     seen: list[int] = []
 
-    def render(number: int) -> int | None:
-        seen.append(number)
-        return None if number == 1 else number
+    def render(numbers: list[int]) -> list[int]:
+        seen.extend(numbers)
+        return [number for number in numbers if number != 1]
 
     assert Pages().envelope(range(1000), _request(page_size=3), render)["results"] == [0, 2]
     assert seen == [0, 1, 2]
 
 
 def test_an_empty_list_is_one_empty_page() -> None:
-    assert Pages().envelope([], _request(), str) == {"count": 0, "next": None, "previous": None, "results": []}
+    assert Pages().envelope([], _request(), _texts) == {"count": 0, "next": None, "previous": None, "results": []}
 
 
 def test_a_page_past_the_end_is_not_found() -> None:
     with pytest.raises(NotFound):
-        Pages().envelope(range(10), _request(page=2), str)
+        Pages().envelope(range(10), _request(page=2), _texts)
 
 
 @pytest.mark.parametrize("name", ["page", "page_size"])
 @pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "last", "9" * 5000, "²"])
 def test_a_page_that_is_no_positive_integer_is_refused(name: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        Pages().envelope(range(10), _request(**{name: value}), str)
+        Pages().envelope(range(10), _request(**{name: value}), _texts)
     assert caught.value.errors[0].pointer == f"?{name}"
 
 
 def test_a_page_has_at_most_a_thousand_rows() -> None:
-    assert len(Pages().envelope(range(2000), _request(page_size=1000), str)["results"]) == 1000
+    assert len(Pages().envelope(range(2000), _request(page_size=1000), _texts)["results"]) == 1000
     with pytest.raises(InvalidRequest, match="1 to 1000"):
         Pages().envelope(range(2000), _request(page_size=1001), str)
